@@ -1,0 +1,102 @@
+"""Request bodies: how they are read, unpacked and bounded."""
+
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+import zstandard
+from flask import Request
+
+from leaderboard import jsontext
+from leaderboard.errors import TooLarge, UnreadableBody, UnsupportedMedia
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+_PIECE = 64 * 1024
+_DRAIN_AT_MOST = 256 * 1024 * 1024
+
+
+def read(request: Request, limit: int, media_types: tuple[str, ...] = (JSON,)) -> tuple[str, bytes]:
+    """The media type of the body, and its bytes unpacked, at most `limit` of them.
+
+    Raises UnsupportedMedia, TooLarge, UnreadableBody.
+    """
+    media_type = request.mimetype
+    if media_type not in media_types:
+        raise UnsupportedMedia(f"Send {' or '.join(media_types)}.")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("Send UTF-8.")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "zstd"):
+        raise UnsupportedMedia("Send the body plain, or with gzip or zstd.")
+    if (request.content_length or 0) > limit:
+        _drain(request.stream)
+        raise TooLarge(f"The body may have {limit} bytes.")
+    packed = _bounded(request.stream, limit)
+    if encoding == "gzip":
+        return media_type, _collect(_gunzip(packed), limit)
+    if encoding == "zstd":
+        return media_type, _collect(_unzstd(packed), limit)
+    return media_type, packed
+
+
+def read_json(request: Request, limit: int) -> Any:
+    """The JSON body, its numbers as `Numeral`s."""
+    return jsontext.loads(read(request, limit)[1])
+
+
+def _bounded(stream: IO[bytes], limit: int) -> bytes:
+    pieces, size = [], 0
+    while piece := stream.read(min(_PIECE, limit + 1 - size)):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            _drain(stream)
+            raise TooLarge(f"The body may have {limit} bytes.")
+    return b"".join(pieces)
+
+
+def _drain(stream: IO[bytes]) -> None:
+    """Reads on and forgets: a client that is still sending would never see the answer."""
+    size = 0
+    while size < _DRAIN_AT_MOST and (piece := stream.read(_PIECE)):
+        size += len(piece)
+
+
+def _collect(pieces: Iterator[bytes], limit: int) -> bytes:
+    found, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"The body may have {limit} bytes unpacked.")
+        found.append(piece)
+    return b"".join(found)
+
+
+def _gunzip(packed: bytes) -> Iterator[bytes]:
+    while packed:  # a gzip file may have several members
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            while not unpacker.eof:
+                piece = unpacker.decompress(packed, _PIECE)
+                packed = unpacker.unconsumed_tail
+                if not piece and not packed and not unpacker.eof:
+                    raise UnreadableBody("The gzip body is cut off.")
+                yield piece
+        except zlib.error as error:
+            raise UnreadableBody("The body is not gzip.") from error
+        packed = unpacker.unused_data
+
+
+def _unzstd(packed: bytes) -> Iterator[bytes]:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
+    try:
+        with unpacker.stream_reader(packed, read_across_frames=True) as reader:
+            whole = False
+            while piece := reader.read(_PIECE):
+                whole = True
+                yield piece
+        if not whole and packed and zstandard.frame_content_size(packed) != 0:
+            raise UnreadableBody("The zstd body is cut off.")
+    except zstandard.ZstdError as error:
+        raise UnreadableBody("The body is not zstd.") from error

@@ -1,0 +1,207 @@
+"""What an operation of the API is: how it is routed, checked, called, answered and documented.
+
+A view is a function `view(call) -> Answer`; everything around it happens here: who calls, what the path, query and body
+say, request ids, ETags.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, Request, Response, current_app, request
+from marshmallow import Schema, ValidationError
+from werkzeug.routing import BaseConverter
+
+from leaderboard import jsontext
+from leaderboard.api import bodies
+from leaderboard.boards.definition import flatten
+from leaderboard.boards.fields import BOARD_NAME, check_player
+from leaderboard.errors import Forbidden, InvalidInput, Unauthenticated
+from leaderboard.games.access import Identity
+from leaderboard.services import Services
+
+BODY_BYTES = 1024 * 1024  # of everything but bulk
+_VALID_BOARD = re.compile(BOARD_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a view answers: a document or finished bytes, and what it is true for."""
+
+    document: Any = None
+    status: int = 200
+    etag_of: tuple[Any, ...] | None = None  # what the ETag covers, beside the request itself
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked."""
+
+    services: Services
+    identity: Identity
+    now: datetime
+    request: Request
+    query: Mapping[str, Any]
+    path: Mapping[str, str]
+
+    @property
+    def game(self) -> str:
+        return self.identity.game
+
+    def read_json(self) -> Any:
+        """The JSON body. Raises UnsupportedMedia, TooLarge, UnreadableBody."""
+        return bodies.read_json(self.request, BODY_BYTES)
+
+    def load(self, schema: Schema) -> Any:
+        """The JSON body, checked. Raises InvalidInput besides."""
+        return load(schema, self.read_json())
+
+
+View = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path."""
+
+    view: View
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[int, type[Schema] | None]
+    query: type[Schema]
+    body: type[Schema] | None = None
+    bulk: bool = False
+    server_only: bool = False
+    refusals: tuple[int, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The path as Flask writes it."""
+        return "/v1" + self.path.replace("{board}", "<board:board>").replace("{player}", "<player:player>")
+
+
+class BoardConverter(BaseConverter):
+    """One segment, whatever it holds: a name that no board can have is refused by the view, not by routing."""
+
+    regex = "[^/]*"
+
+
+class PlayerConverter(BaseConverter):
+    """The rest of the path."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+def install(app: Flask, operations: list[Operation]) -> None:
+    """Routes the operations."""
+    for operation in operations:
+        app.add_url_rule(
+            operation.rule,
+            endpoint=f"{operation.method} {operation.path}",
+            view_func=_view_function(operation),
+            methods=[operation.method],
+        )
+
+
+def services() -> Services:
+    """The services of the running app."""
+    return cast("Services", current_app.extensions["leaderboard"])
+
+
+def load(schema: Schema, document: Any) -> Any:
+    """A document, checked. Raises InvalidInput with what is wrong with each field."""
+    try:
+        return schema.load(document)
+    except ValidationError as error:
+        raise InvalidInput("Something in the request is not acceptable.", fields=flatten(error.messages)) from error
+
+
+def check_raw_path(environ: Mapping[str, Any]) -> None:
+    """Refuses a path that is no UTF-8, and a board's name with a slash that was percent-encoded.
+
+    Servers decode the path before routing, so the one that came is looked at where they keep it.
+    """
+    try:
+        environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8")
+    except UnicodeError as error:
+        raise InvalidInput("The path is not UTF-8.", code="invalid_path") from error
+    raw = (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").split("?", 1)[0]
+    if "%2f" not in raw.lower():
+        return
+    segments = raw.split("/")
+    if segments[1:3] == ["v1", "boards"] and len(segments) > 3 and "%2f" in segments[3].lower():
+        check_board(unquote_to_bytes(segments[3]).decode("utf-8", "replace"))
+
+
+def check_board(name: str) -> None:
+    """Raises InvalidInput for a name that no board can have."""
+    if _VALID_BOARD.fullmatch(name) is None:
+        raise InvalidInput(
+            "A board's name has 1 to 64 letters, digits, '.', '_', '-' and ':', and is not '.' or '..'.",
+            code="invalid_board_name",
+        )
+
+
+def _view_function(operation: Operation) -> Callable[..., Response]:
+    query_schema = operation.query()
+
+    def view(**path: str) -> Response:
+        wired = services()
+        identity = _identify(wired)
+        if operation.server_only and identity.role != "server":
+            raise Forbidden("This needs a server key.")
+        _check_names(path)
+        call = Call(wired, identity, wired.clock(), request, _read_query(query_schema), path)
+        return _respond(operation.view(call))
+
+    return view
+
+
+def _identify(wired: Services) -> Identity:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("Send 'Authorization: Bearer <key>'.", code="missing_key")
+    return wired.access.identify(key.strip())
+
+
+def _check_names(path: Mapping[str, str]) -> None:
+    if "board" in path:
+        check_board(path["board"])
+    if "player" in path:
+        try:
+            check_player(path["player"])
+        except ValueError as error:
+            raise InvalidInput(str(error), code="invalid_player", fields={"player": [str(error)]}) from error
+
+
+def _read_query(schema: Schema) -> Mapping[str, Any]:
+    values: dict[str, str] = {}
+    for name, given in request.args.lists():
+        if len(given) > 1:
+            raise InvalidInput("A parameter is given twice.", fields={name: ["Given twice."]})
+        values[name] = given[0]
+    return cast("Mapping[str, Any]", load(schema, values))
+
+
+def _respond(answer: Answer) -> Response:
+    body = answer.document if isinstance(answer.document, bytes) else jsontext.dumps(answer.document)
+    if answer.status == 204:
+        body = b""
+    response = Response(body, answer.status, answer.headers, content_type="application/json")
+    if answer.status == 204:
+        del response.headers["Content-Type"]
+    if answer.etag_of is not None and request.method == "GET":
+        seen = repr((request.full_path, answer.etag_of)).encode("utf-8", "surrogatepass")
+        response.set_etag(hashlib.sha256(seen).hexdigest()[:32])
+        response.headers["Cache-Control"] = "private, max-age=0, must-revalidate"
+        response.make_conditional(request)
+    elif request.method == "GET":
+        response.headers["Cache-Control"] = "no-store"
+    return response

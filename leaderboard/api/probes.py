@@ -1,0 +1,44 @@
+"""Whether the process lives and whether it can serve."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from leaderboard import jsontext
+from leaderboard.api.operations import services
+from leaderboard.errors import Unavailable
+
+blueprint = Blueprint("probes", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process lives, whatever the stores do."""
+    return _json({"status": "ok"}, 200)
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Both stores answer; warnings tell what would lose data."""
+    wired = services()
+    checks: dict[str, str] = {}
+    for name, check in (("store", wired.store.ping), ("database", wired.database.ping)):
+        try:
+            check()
+            checks[name] = "ok"
+        except Unavailable as error:
+            checks[name] = error.detail
+    ready = all(answer == "ok" for answer in checks.values())
+    document: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}
+    if ready:
+        document["warnings"] = wired.store.risks()
+    response = _json(document, 200 if ready else 503)
+    if not ready:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _json(document: Any, status: int) -> Response:
+    response = Response(jsontext.dumps(document), status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,67 @@
+"""The Flask app, put together."""
+
+import re
+import secrets
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+from leaderboard import jsontext, logs
+from leaderboard.api import boards, openapi, operations, probes, problems, rankings, scores
+from leaderboard.config import Settings
+from leaderboard.services import Clock, Services, build, system_clock
+from leaderboard.store.connection import Store
+from leaderboard.web import pages
+
+OPERATIONS = [*boards.OPERATIONS, *scores.OPERATIONS, *rankings.OPERATIONS]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock = system_clock, store: Store | None = None) -> Flask:
+    """The app, connected. Reads the environment when no settings are given. Raises ConfigError."""
+    if settings is None:
+        settings = Settings.from_env()
+        logs.configure(settings)
+    app = Flask(__name__, static_folder=None, template_folder="web/templates")
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_map.converters.update(board=operations.BoardConverter, player=operations.PlayerConverter)
+    app.extensions["leaderboard"] = wired = build(settings, clock=clock, store=store)
+    problems.install(app)
+    _install_request_ids(app)
+    operations.install(app, OPERATIONS)
+    app.register_blueprint(probes.blueprint)
+    app.add_url_rule("/openapi.json", "openapi", _serve(jsontext.dumps(openapi.document(OPERATIONS))))
+    pages.install(app)
+    _warn(wired)
+    return app
+
+
+def _install_request_ids(app: Flask) -> None:
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        operations.check_raw_path(request.environ)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def _serve(body: bytes) -> Any:
+    def view() -> Response:
+        return Response(body, content_type="application/json")
+
+    return view
+
+
+def _warn(wired: Services) -> None:
+    for risk in wired.store.risks():
+        _log.warning("store at risk", risk=risk)

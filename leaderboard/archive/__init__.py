@@ -1,0 +1,1 @@
+"""The relational side: tables and their migrations."""

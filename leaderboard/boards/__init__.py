@@ -1,0 +1,1 @@
+"""Boards: their definition, sort keys, periods, submissions and rankings."""

@@ -1,0 +1,262 @@
+"""From submissions to the batch that `submit.lua` takes.
+
+A batch is for one board and at most some thousand items. Its fields, as the script reads them:
+
+    rev        the definition the keys are encoded by
+    operator, ties, limit (max_entries or 0), packed, limits   what the board does
+    quick      nothing but one ZADD an item and period is needed
+    stride     keys a slot: 1 (standings) or 3 (with dense and metadata)
+    slots      the periods: {name: "week:2026-W47", closes, expires (Unix seconds), late}
+    profiles   which slots a submission touches, narrowest first: [slot, show, inside...] (numbers from 1)
+    profile    of each item, from 1
+    players    of each item
+    keys, floors, ceils          of each item, for best and last; the latter two only where time breaks ties
+    deltas, width                `width` numbers an item, for sum
+    metadata   item -> JSON text, present when the board keeps metadata
+    marker_ms, extra             lifetime of the idempotency marker (0 for none), and what to keep in it
+    place      {id, to, refused} of a load
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from leaderboard.boards import numerals, periods
+from leaderboard.boards.definition import Board
+from leaderboard.boards.fields import check_player
+from leaderboard.boards.numerals import Literal
+from leaderboard.boards.periods import Period
+from leaderboard.store.keys import BoardKeys
+
+FUTURE_SECONDS = 60  # how far ahead a clock may be
+_MARGIN_SECONDS = 30 * 86_400  # how long a period's key outlives its retention, should nobody have sealed it
+_NOMINAL_SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "year": 366 * 86_400}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One score of one player, as it came."""
+
+    player: str
+    score: Literal
+    subscore: Literal | None = None
+    at: datetime | None = None  # None: now
+    metadata: str | None = None  # compact JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a submission was not taken."""
+
+    code: str
+    detail: str
+
+
+REFUSED_BY_TOTAL = Refusal("score_out_of_range", "The total would leave the board's range.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What holds for all submissions of one call."""
+
+    now: datetime
+    backfill: bool = False
+    # None: no details. Else the periods whose ranks the answer shows; the widest one's score is shown in any case.
+    ranks: frozenset[str] | None = None
+    by_client: bool = False  # a game client: only where the board allows it, and only for now
+
+
+@dataclass(slots=True)
+class _Profile:
+    number: int
+    begins: datetime | None  # the stretch of time in which every instant has this profile
+    ends: datetime | None
+
+
+@dataclass
+class Batch:
+    """Collects submissions of one board; `add` refuses what the board cannot take."""
+
+    board: Board
+    context: Context
+    slots: list[Period] = field(default_factory=list)
+    profiles: list[list[list[int]]] = field(default_factory=list)
+    profile: list[int] = field(default_factory=list)
+    players: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    floors: list[float] = field(default_factory=list)
+    ceils: list[float] = field(default_factory=list)
+    deltas: list[float] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._definition = self.board.definition
+        self._operator: str = self._definition["operator"]
+        self._grace = timedelta(seconds=self._definition["late_grace_seconds"])
+        self._latest = self.context.now + timedelta(seconds=FUTURE_SECONDS)
+        self._last: _Profile | None = None
+        self._numbers: dict[tuple[str, ...], int] = {}
+
+    def add(self, item: Submission) -> Refusal | None:
+        """Takes one submission, or says why not and is as it was before."""
+        if self.context.by_client and (refusal := self._refuse_client(item)):
+            return refusal
+        try:
+            check_player(item.player)
+            at = item.at or self.context.now
+            if at > self._latest and not self.context.backfill:
+                return Refusal("time_in_future", "This time is more than a minute ahead.")
+            profile = self._profile_at(at)
+            self._add_numbers(item, (at - _EPOCH) // _MILLISECOND)
+        except numerals.OrderingError as error:
+            return Refusal(error.code, str(error))
+        except periods.TimeOutOfRange as error:
+            return Refusal("time_out_of_range", str(error))
+        except ValueError as error:
+            return Refusal("validation_error", str(error))
+        self.profile.append(profile)
+        self.players.append(item.player)
+        if item.metadata is not None:
+            self.metadata[str(len(self.players))] = item.metadata
+        return None
+
+    def steps(self, item: int = 0) -> list[tuple[Period, int]]:
+        """The periods that an item (from 0) shows in the answer, in the order of its details."""
+        steps = self.profiles[self.profile[item] - 1]
+        return [(self.slots[step[0] - 1], step[1]) for step in steps if step[1]]
+
+    def message(self, *, marker_ms: int = 0, extra: str = "", place: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The batch as the script takes it."""
+        message: dict[str, Any] = {
+            "rev": self.board.rev,
+            "operator": self._operator,
+            "ties": self.board.ties,
+            "limit": self._definition["max_entries"] or 0,
+            "quick": self._quick(),
+            "stride": self._stride(),
+            "slots": [self._slot(period) for period in self.slots],
+            "profiles": self.profiles,
+            "profile": self.profile,
+            "players": self.players,
+            "marker_ms": marker_ms,
+        }
+        if self._operator == "sum":
+            limits = self.board.ordering.sum_limits()
+            width = len(self.deltas) // max(len(self.players), 1)
+            message |= {"deltas": self.deltas, "width": width, "limits": limits, "packed": len(limits) > 2}
+        else:
+            message["keys"] = self.keys
+            if self.board.ordering.time_bits:
+                message |= {"floors": self.floors, "ceils": self.ceils}
+        if self.board.keeps_metadata:
+            message["metadata"] = self.metadata
+        if marker_ms:
+            message["extra"] = extra
+        if place is not None:
+            message["place"] = place
+        return message
+
+    def key_names(self, marker: str = "") -> list[str]:
+        """KEYS for the message."""
+        keys: BoardKeys = self.board.keys
+        names = [keys.meta, keys.known, keys.open, marker or keys.meta, keys.loads]
+        for period in self.slots:
+            names.append(keys.standings(period.id))
+            if self._stride() == 3:
+                names += [keys.dense(period.id), keys.metadata(period.id)]
+        return names
+
+    def _refuse_client(self, item: Submission) -> Refusal | None:
+        if self._definition["writes"] != "client":
+            return Refusal("forbidden", "Game clients may not write to this board.")
+        if item.at is not None:
+            return Refusal("forbidden", "Only server keys may set the time of a score.")
+        return None
+
+    def _stride(self) -> int:
+        return 3 if self.board.keeps_metadata or self.board.ties == "dense" else 1
+
+    def _quick(self) -> bool:
+        return (
+            self._operator == "best"
+            and self._stride() == 1
+            and not self._definition["max_entries"]
+            and not self.board.ordering.time_bits
+            and self.context.ranks is None
+        )
+
+    def _add_numbers(self, item: Submission, at_ms: int) -> None:
+        ordering = self.board.ordering
+        if self._operator == "sum":
+            self.deltas += ordering.delta(item.score, item.subscore, at_ms)
+            return
+        placed = ordering.place(item.score, item.subscore, at_ms)
+        self.keys.append(repr(placed.key))
+        if ordering.time_bits:
+            self.floors.append(placed.floor)
+            self.ceils.append(placed.ceil)
+
+    def _profile_at(self, at: datetime) -> int:
+        last = self._last
+        if last is not None and (last.begins is None or last.ends is None or last.begins <= at < last.ends):
+            return last.number
+        found = [self.board.calendar.containing(name, at) for name in reversed(self.board.periods)]
+        begins = max((period.start for period in found if period.start), default=None)
+        ends = min((period.end for period in found if period.end), default=None)
+        open_ones = [period for period in found if self._takes(period)]
+        if not open_ones:
+            raise periods.TimeOutOfRange("Every period of that time is closed; a backfill could fill it.")
+        names = tuple(period.id for period in open_ones)
+        if names not in self._numbers:
+            self.profiles.append(self._make_steps(open_ones))
+            self._numbers[names] = len(self.profiles)
+        self._last = _Profile(self._numbers[names], begins, ends)
+        return self._last.number
+
+    def _takes(self, period: Period) -> bool:
+        return self.context.backfill or period.end is None or self.context.now < period.end + self._grace
+
+    def _make_steps(self, found: Sequence[Period]) -> list[list[int]]:
+        steps = []
+        for number, period in enumerate(found):
+            inside = [n + 1 for n, inner in enumerate(found[:number]) if self._stops(inner, period)]
+            steps.append([self._slot_number(period), self._show(period, is_widest=number == len(found) - 1), *inside])
+        return steps
+
+    def _stops(self, inner: Period, outer: Period) -> bool:
+        """Whether a best that does not move in `inner` cannot move in `outer`."""
+        return (
+            self._operator == "best"
+            and not self.context.backfill
+            and not self._definition["max_entries"]
+            and not self.board.trimmed
+            and inner.lies_inside(outer)
+            and self.board.added[outer.name] <= self.board.added[inner.name]
+        )
+
+    def _show(self, period: Period, *, is_widest: bool) -> int:
+        if self.context.ranks is None:
+            return 0
+        if period.name in self.context.ranks:
+            return 2
+        return 1 if is_widest else 0
+
+    def _slot_number(self, period: Period) -> int:
+        try:
+            return self.slots.index(period) + 1
+        except ValueError:
+            self.slots.append(period)
+            return len(self.slots)
+
+    def _slot(self, period: Period) -> dict[str, Any]:
+        slot: dict[str, Any] = {"name": f"{period.name}:{period.id}"}
+        if period.end is not None:
+            kept = self._definition["retention"][period.name] * _NOMINAL_SECONDS[period.name]
+            end, now = period.end.timestamp(), self.context.now.timestamp()
+            slot["closes"] = int(end) + self._definition["late_grace_seconds"]
+            slot["expires"] = int(max(end + kept, now)) + _MARGIN_SECONDS
+            slot["late"] = now >= end
+        return slot

@@ -1,0 +1,250 @@
+"""What a board is: its definition as people write it, checked, and compiled into what the code works with."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, cast
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from leaderboard import jsontext
+from leaderboard.boards import numerals, ordering
+from leaderboard.boards.fields import Number, Text, Whole
+from leaderboard.boards.periods import PERIOD_NAMES, Calendar, PeriodName
+from leaderboard.errors import InvalidInput
+from leaderboard.store.keys import BoardKeys
+
+FIXED = ("order", "operator", "score", "subscore", "ties", "time_zone", "week_start", "day_start", "partitions")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+RETENTION = {"hour": 48, "day": 35, "week": 12, "month": 13, "year": 3}
+_MISSING_BOUND = Decimal(1_000_000_000)
+_MAX_DECIMALS = 15
+
+
+class _Strict(Schema):
+    error_messages = {"unknown": "Unknown field.", "type": "Not an object."}  # noqa: RUF012 - marshmallow's own way
+
+
+class ScoreSchema(_Strict):
+    """The numbers that a score can be."""
+
+    type = Text(load_default="number", validate=validate.OneOf(("number", "integer")))
+    min = Number(load_default=None, allow_none=True)
+    max = Number(load_default=None, allow_none=True)
+    decimals = Whole(load_default=None, allow_none=True, validate=validate.Range(0, _MAX_DECIMALS))
+
+
+class SubscoreSchema(_Strict):
+    """A second number, compared where scores are equal."""
+
+    order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))
+    min = Number(required=True)
+    max = Number(required=True)
+    decimals = Whole(load_default=0, validate=validate.Range(0, _MAX_DECIMALS))
+
+
+class RetentionSchema(_Strict):
+    """How many closed periods of each name stay in the store."""
+
+    hour = Whole(load_default=48, validate=validate.Range(0, 100_000))
+    day = Whole(load_default=35, validate=validate.Range(0, 10_000))
+    week = Whole(load_default=12, validate=validate.Range(0, 10_000))
+    month = Whole(load_default=13, validate=validate.Range(0, 1_000))
+    year = Whole(load_default=3, validate=validate.Range(0, 1_000))
+
+
+class BoardSchema(_Strict):
+    """A board's definition, as `PUT /boards/{board}` takes it; what is left out has its default."""
+
+    order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))
+    operator = Text(load_default="best", validate=validate.OneOf(("best", "last", "sum")))
+    periods = fields.List(
+        Text(validate=validate.OneOf(PERIOD_NAMES)),
+        load_default=lambda: ["all", "month", "week", "day"],
+        validate=validate.Length(min=1, max=2 * len(PERIOD_NAMES)),
+    )
+    rolling = fields.List(Text(validate=validate.OneOf(("24h", "7d", "30d"))), load_default=list)
+    time_zone = Text(load_default="UTC")
+    week_start = Text(load_default="monday", validate=validate.OneOf(WEEKDAYS))
+    day_start = Text(load_default="00:00", validate=validate.Regexp(r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z"))
+    ties = Text(load_default="shared", validate=validate.OneOf(("shared", "dense", "first", "last")))
+    score = fields.Nested(ScoreSchema, load_default=lambda: ScoreSchema().load({}))
+    subscore = fields.Nested(SubscoreSchema, load_default=None, allow_none=True)
+    retention = fields.Nested(RetentionSchema, load_default=lambda: dict(RETENTION))
+    late_grace_seconds = Whole(load_default=600, validate=validate.Range(0, 7 * 86_400))
+    max_entries = Whole(load_default=None, allow_none=True, validate=validate.Range(1, 10_000_000))
+    writes = Text(load_default="server", validate=validate.OneOf(("server", "client", "signed")))
+    partitions = Whole(load_default=1, validate=validate.Range(1, 64))
+
+    @validates_schema
+    def _goes_together(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data["max_entries"] is not None and data["operator"] != "best":
+            raise ValidationError("Only a board that keeps the best can keep the best N.", "max_entries")
+        if data["max_entries"] is not None and data["rolling"]:
+            raise ValidationError("Entries that were not kept would be missing in a rolling window.", "max_entries")
+        if data["ties"] == "dense" and data["partitions"] > 1:
+            raise ValidationError("Dense ranks need all players in one partition.", "ties")
+        if data["partitions"] > 1:
+            raise ValidationError("This release keeps a board in one partition.", "partitions")
+        if data["rolling"]:
+            raise ValidationError("This release keeps no rolling windows.", "rolling")
+        for name in ("score", "subscore"):
+            spec = data[name]
+            if spec and None not in (spec["min"], spec["max"]) and spec["min"] > spec["max"]:
+                raise ValidationError("min is above max.", name)
+        if data["score"]["type"] == "integer" and data["score"]["decimals"]:
+            raise ValidationError("An integer has no decimals.", "score")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board ready to work: its definition, codec, calendar and keys. `rev` names this very definition."""
+
+    game: str
+    name: str
+    rev: str
+    definition: Mapping[str, Any]
+    # Which change of the definition brought each period in: what is younger lacks what came before.
+    added: Mapping[str, int] = field(default_factory=dict)
+    trimmed: bool = False  # it had max_entries once, so a period may lack what one inside it has
+
+    @cached_property
+    def ordering(self) -> ordering.Ordering:
+        """The codec of its sort keys."""
+        return _make_ordering(self.definition)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Its periods."""
+        return _calendar(self.definition)
+
+    @cached_property
+    def keys(self) -> BoardKeys:
+        """Its keys in the store."""
+        return BoardKeys(self.game, self.name)
+
+    @cached_property
+    def periods(self) -> tuple[PeriodName, ...]:
+        """The periods it keeps, widest first."""
+        return tuple(name for name in PERIOD_NAMES if name in self.definition["periods"])
+
+    @cached_property
+    def ties(self) -> str:
+        """How ranks are counted: shared, dense or unique."""
+        ties = cast("str", self.definition["ties"])
+        return "unique" if ties in ("first", "last") else ties
+
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether any score came with metadata since the board was made."""
+        return self.rev.endswith("m")
+
+    def shown(self) -> dict[str, Any]:
+        """The board as the API shows it."""
+        low, high = self.ordering.exact_range
+        answer = {"name": self.name, **self.definition, "exact_range": {"min": _tidy(low), "max": _tidy(high)}}
+        for name in ("score", "subscore"):
+            if answer[name]:
+                spec = answer[name]
+                answer[name] = {**spec, "min": _tidy(spec["min"]), "max": _tidy(spec["max"])}
+        if self.ordering.tie_resolution_ms is not None:
+            answer["tie_resolution_ms"] = self.ordering.tie_resolution_ms
+            answer["tie_from"] = "2000-01-01T00:00:00Z"
+            answer["tie_until"] = "2100-01-01T00:00:00Z"
+        return answer
+
+    def dump(self) -> str:
+        """The board as it is kept, in the database and beside its data."""
+        document = {
+            "definition": self.definition,
+            "added": self.added,
+            "trimmed": self.trimmed,
+        }
+        return jsontext.dumps(document).decode()
+
+    @classmethod
+    def parse(cls, game: str, name: str, rev: str, text: str | bytes) -> "Board":
+        """What `dump` wrote."""
+        document = jsontext.loads(text)
+        added = {period: int(number.text) for period, number in document["added"].items()}
+        return cls(game, name, rev, BoardSchema().load(document["definition"]), added, document["trimmed"])
+
+    def succeeded_by(self, definition: Mapping[str, Any]) -> "Board":
+        """The same board with another definition."""
+        change = max(self.added.values(), default=0) + 1
+        added = {name: self.added.get(name, change) for name in definition["periods"]}
+        trimmed = self.trimmed or bool(self.definition["max_entries"])
+        return Board(self.game, self.name, new_rev() + self.rev[16:], definition, added, trimmed)
+
+    def fixed_differences(self, definition: Mapping[str, Any]) -> list[str]:
+        """What differs and cannot be changed once there are scores."""
+        return [name for name in FIXED if self.definition[name] != definition[name]]
+
+
+def new_board(game: str, name: str, definition: Mapping[str, Any]) -> Board:
+    """A board that was not there before."""
+    return Board(game, name, new_rev(), definition, dict.fromkeys(definition["periods"], 0))
+
+
+def new_rev() -> str:
+    """A name for a definition that no other one ever had."""
+    return secrets.token_hex(8)
+
+
+def read_definition(document: Any) -> dict[str, Any]:
+    """Checks a definition and fills in what is left out. Raises InvalidInput."""
+    try:
+        data = cast("dict[str, Any]", BoardSchema().load(document))
+        _calendar(data)
+    except ValidationError as error:
+        raise InvalidInput("The board's definition is not acceptable.", fields=flatten(error.messages)) from error
+    except ValueError as error:
+        raise InvalidInput("The board's definition is not acceptable.", fields={"time_zone": [str(error)]}) from error
+    data["periods"] = [name for name in PERIOD_NAMES if name in data["periods"]]
+    data["rolling"] = sorted(set(data["rolling"]))
+    _fill_bounds(data)
+    try:
+        _make_ordering(data)
+    except numerals.DoesNotFit as error:
+        raise InvalidInput(str(error), code=error.code, fields={"score": [str(error)]}) from error
+    return data
+
+
+def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
+    """marshmallow's nested messages as field -> messages, with dots between the levels."""
+    if not isinstance(messages, dict):
+        return {prefix.removesuffix(".") or "_body": [str(message) for message in messages]}
+    flat: dict[str, list[str]] = {}
+    for name, inner in messages.items():
+        flat.update(flatten(inner, prefix if name == "_schema" else f"{prefix}{name}."))
+    return flat
+
+
+def _fill_bounds(data: dict[str, Any]) -> None:
+    """What a packed key needs and may be left out: no decimals, and a billion either way."""
+    if data["ties"] in ("first", "last") or data["subscore"]:
+        score = data["score"]
+        score["decimals"] = score["decimals"] or 0
+        score["min"] = -_MISSING_BOUND if score["min"] is None else score["min"]
+        score["max"] = _MISSING_BOUND if score["max"] is None else score["max"]
+
+
+def _make_ordering(data: Mapping[str, Any]) -> ordering.Ordering:
+    score, subscore = data["score"], data["subscore"]
+    decimals = 0 if score["type"] == "integer" else score["decimals"]
+    first = ordering.Field(data["order"] == "desc", score["min"], score["max"], decimals)
+    second = subscore and ordering.Field(
+        subscore["order"] == "desc", subscore["min"], subscore["max"], subscore["decimals"]
+    )
+    return ordering.make_ordering(first, second, data["ties"] if data["ties"] in ("first", "last") else None)
+
+
+def _calendar(data: Mapping[str, Any]) -> Calendar:
+    return Calendar(data["time_zone"], data["week_start"], data["day_start"])
+
+
+def _tidy(value: numerals.Score | None) -> numerals.Score | None:
+    """A Decimal that is an integer as one."""
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

@@ -1,0 +1,108 @@
+"""marshmallow fields that never round and never guess: a string is no number, a number no string."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from leaderboard.boards import numerals
+from leaderboard.jsontext import Numeral
+
+GAME_NAME = r"[a-z0-9_-]{1,32}"
+BOARD_NAME = r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}"
+_LONGEST_PLAYER = 128
+
+
+def check_player(player: str) -> None:
+    """Raises ValueError, with the reason, for an id that no player can have."""
+    if not 1 <= len(player) <= _LONGEST_PLAYER:
+        raise ValueError(f"A player's id has 1 to {_LONGEST_PLAYER} characters.")
+    if not player.isprintable() and any(_forbidden(ord(character)) for character in player):
+        raise ValueError("A player's id has no control characters and no surrogates.")
+    if "/" in player or player in (".", ".."):
+        if any(segment in ("", ".", "..") for segment in player.split("/")):
+            raise ValueError("A player's id must be able to end a path: no segment that is empty, '.' or '..'.")
+
+
+def _forbidden(code: int) -> bool:
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+class Text(fields.String):
+    """A string without lone surrogates."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if any(0xD800 <= ord(character) < 0xE000 for character in text):
+            raise ValidationError("Not valid Unicode.")
+        return text
+
+
+class PlayerId(Text):
+    """A player's id."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = fields.String._deserialize(self, value, attr, data, **kwargs)
+        try:
+            check_player(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return text
+
+
+class Whole(fields.Integer):
+    """An integer, written as a JSON number; 12.0 is one too."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002
+        number = as_decimal(value)
+        if number != number.to_integral_value():
+            raise self.make_error("invalid")
+        return int(number)
+
+
+class Number(fields.Decimal):
+    """A JSON number, exactly; a Decimal in Python."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002
+        return as_decimal(value)
+
+
+class ScoreText(fields.Float):
+    """A score or subscore: any JSON number, kept as its text for the board's codec."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002
+        if isinstance(value, Numeral):
+            return value.text
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        raise self.make_error("invalid")
+
+
+class Flag(fields.Boolean):
+    """true or false, and nothing that looks like them."""
+
+    truthy = {True}  # noqa: RUF012 - marshmallow's own way
+    falsy = {False}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def as_decimal(value: Any) -> Decimal:
+    """A JSON number of at most 40 digits as a Decimal. Raises ValidationError."""
+    literal = value.text if isinstance(value, Numeral) else value
+    try:
+        number, power = numerals.read_number(literal if isinstance(value, Numeral) or not isinstance(value, str) else "")
+    except numerals.OrderingError:
+        raise ValidationError("Not a valid number.") from None
+    if abs(number) >= 10**40 or abs(power) > 40:
+        raise ValidationError("More digits than this takes.")
+    return Decimal(number) * Decimal(1).scaleb(power) if number else Decimal(0)
+
+
+def name_of(pattern: str, what: str) -> validate.Regexp:
+    """A validator for the name of a game or a board."""
+    return validate.Regexp(rf"\A{pattern}\Z", error=f"Not a name for a {what}.")

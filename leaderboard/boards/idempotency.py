@@ -1,0 +1,87 @@
+"""Plans of idempotent requests: what a retry needs to do exactly what the first try would have done.
+
+The first act of a bulk request with an Idempotency-Key keeps its plan: a digest of what was asked, the time it counts
+as, and how it is cut into chunks. Each chunk's script call marks the chunk beside the data, so a retry after any
+crash applies what is missing, nothing twice, and puts together the same answer; that is then kept in the plan's place.
+A single submission needs no plan: its marker is in the one script call there is.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from leaderboard.errors import InvalidInput
+from leaderboard.store import keys
+from leaderboard.store.connection import Store, translated
+from leaderboard.times import format_time, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a request is carried out, or what it was answered."""
+
+    digest: str
+    at: datetime
+    chunk_items: int
+    answer: bytes | None = None
+
+
+class Plans:
+    """Keeps plans for as long as a client may retry."""
+
+    def __init__(self, store: Store, lifetime_ms: int) -> None:
+        self._store = store
+        self.lifetime_ms = lifetime_ms
+
+    def begin(self, request: str, plan: Plan) -> Plan:
+        """Keeps the plan, or finds the one that is there.
+
+        Raises InvalidInput (`idempotency_key_reused`) when the same key came with something else.
+        """
+        with translated():
+            kept = self._store.client.set(
+                keys.plan(request), _encode(plan), nx=True, px=self.lifetime_ms, get=True
+            )
+        if kept is None:
+            return plan
+        found = _decode(kept)
+        check_digest(found.digest, plan.digest)
+        return found
+
+    def finish(self, request: str, plan: Plan, answer: bytes) -> None:
+        """Keeps the answer in the plan's place."""
+        done = Plan(plan.digest, plan.at, plan.chunk_items, answer)
+        with translated():
+            self._store.client.set(keys.plan(request), _encode(done), px=self.lifetime_ms)
+
+
+def request_name(parts: Iterable[str]) -> str:
+    """One short name for the scope of a key: API key, method, path and the key itself."""
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def digest_of(*parts: bytes) -> str:
+    """A digest of everything a request asks."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:32]
+
+
+def check_digest(kept: str, given: str) -> None:
+    """Raises InvalidInput unless both are the same request."""
+    if kept != given:
+        raise InvalidInput("This Idempotency-Key came with another request before.", code="idempotency_key_reused")
+
+
+def _encode(plan: Plan) -> bytes:
+    return msgspec.msgpack.encode((plan.digest, format_time(plan.at), plan.chunk_items, plan.answer))
+
+
+def _decode(kept: bytes) -> Plan:
+    digest, at, chunk_items, answer = msgspec.msgpack.decode(kept)
+    return Plan(digest, parse_time(at), chunk_items, answer)

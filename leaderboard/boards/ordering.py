@@ -1,0 +1,347 @@
+"""The sort-key codec: (score, subscore, time) into one double and back; a smaller key is a better standing.
+
+A sorted set orders its members by one double. *Plain* keys are the score itself, negated on a descending board;
+scores with decimals are kept as scaled integers. *Packed* keys put several fields side by side in one unsigned
+integer, most significant first, and read its bits as a positive double: the order of positive doubles is the
+order of their bit patterns (IEEE 754), so almost 63 bits survive where a number would keep 53.
+
+Pure; nothing but the standard library and `numerals`, which is the same.
+"""
+
+import math
+import struct
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from leaderboard.boards.numerals import (
+    DoesNotFit,
+    Literal,
+    Score,
+    ScoreNotANumber,
+    ScoreNotExact,
+    ScoreOutOfRange,
+    TimeOutOfRange,
+    from_grid,
+    read_number,
+    to_grid,
+)
+
+EXACT = 2**53  # every integer up to here is a double
+OFFSET = 2**52  # packed values start here, clear of denormals
+CAPACITY = 0x7FF * 2**52 - OFFSET  # and end below the bits of infinity
+TIE_FROM_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
+TIE_UNTIL_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z, excluded
+_TIE_RESOLUTIONS_MS = (1, 10, 100, 1000)
+_BIGGEST = float.fromhex("0x1.fffffffffffffp+1023")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One number of a sort key. `low` and `high` are stated bounds; `decimals` None means any double."""
+
+    descending: bool
+    low: Decimal | None = None
+    high: Decimal | None = None
+    decimals: int | None = None
+
+    def grid(self, bound: Decimal | None, missing: int, *, up: bool) -> int:
+        """A bound in units of the last decimal, moved inwards to the nearest one."""
+        if bound is None:
+            return missing
+        scaled = Fraction(bound) * 10 ** (self.decimals or 0)
+        return math.ceil(scaled) if up else math.floor(scaled)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a submission stands: its key, and the best and worst key of the same (score, subscore)."""
+
+    key: float
+    floor: float
+    ceil: float
+
+
+class Ordering(ABC):
+    """What the rest of the service asks of a codec; nobody else knows whether a board ascends."""
+
+    score: Field
+    time_bits = 0
+    tie_resolution_ms: int | None = None
+
+    @abstractmethod
+    def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:
+        """The keys of a score. Raises OrderingError."""
+
+    @abstractmethod
+    def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
+        """What `sum` adds, as the numbers `submit.lua` takes. Raises OrderingError."""
+
+    @abstractmethod
+    def sum_limits(self) -> list[float]:
+        """What bounds a sum, as the numbers `submit.lua` takes."""
+
+    @abstractmethod
+    def decode(self, key: float) -> tuple[Score, Score | None]:
+        """The score and subscore of a key."""
+
+    @abstractmethod
+    def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
+        """The first and last key of the scores from `low` to `high`, both included; None where there are none."""
+
+    @property
+    @abstractmethod
+    def exact_range(self) -> tuple[Score, Score]:
+        """The lowest and highest score between which nothing is ever rounded or refused."""
+
+    def reaching(self, edge: int | float) -> tuple[float, float]:
+        """The first and last key of the scores that are at least `edge`, as both are shown."""
+        # On a decimal grid 0.1 means a tenth, not the double next to it.
+        value = Fraction(edge) if self.score.decimals is None or isinstance(edge, int) else Fraction(repr(edge))
+        return self.span(value, None) or (1.0, 0.0)
+
+    def exact_score(self, key: float) -> Fraction:
+        """The score of a key as a fraction, for interpolation."""
+        return Fraction(self.decode(key)[0])
+
+
+class PlainOrdering(Ordering):
+    """The key is the score: any double, or an integer number of decimals, up to 2^53 of them."""
+
+    def __init__(self, score: Field) -> None:
+        self.score = score
+        self._sign = -1 if score.descending else 1
+        self._low = score.grid(score.low, -EXACT, up=True) if score.decimals is not None else score.low
+        self._high = score.grid(score.high, EXACT, up=False) if score.decimals is not None else score.high
+        if self._low is not None and self._high is not None and self._low > self._high:
+            raise DoesNotFit("No number lies between min and max.")
+
+    def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:  # noqa: ARG002 - one shape
+        value = self._value(score)
+        if self._low is not None and value < self._low:
+            raise self._beyond(self.score.low, "lowest")
+        if self._high is not None and value > self._high:
+            raise self._beyond(self.score.high, "highest")
+        key = self._sign * value + 0.0  # + 0.0 turns -0.0 into 0.0
+        return Placed(key, key, key)
+
+    def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:  # noqa: ARG002
+        value = self._value(score)
+        if self.score.decimals is not None and abs(value) > 2 * EXACT:
+            raise ScoreOutOfRange("No total of this board can change by so much.")
+        return [self._sign * value + 0.0]
+
+    def sum_limits(self) -> list[float]:
+        biggest = float(EXACT) if self.score.decimals is not None else _BIGGEST
+        low = -biggest if self._low is None else float(self._low)
+        high = biggest if self._high is None else float(self._high)
+        return [-high, -low] if self.score.descending else [low, high]
+
+    def decode(self, key: float) -> tuple[Score, Score | None]:
+        value = self._sign * key
+        if self.score.decimals is not None:
+            return from_grid(int(value), self.score.decimals), None
+        # Beyond 10^21 the shortest digits of the double say the same in fewer characters.
+        return (int(value) if value.is_integer() and abs(value) < 1e21 else value), None
+
+    def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
+        scale = 10 ** (self.score.decimals or 0)
+        first = -math.inf if low is None else _double(low * scale, up=True)
+        last = math.inf if high is None else _double(high * scale, up=False)
+        if first > last:
+            return None
+        return (-last, -first) if self.score.descending else (first, last)
+
+    @property
+    def exact_range(self) -> tuple[Score, Score]:
+        if self.score.decimals is not None:
+            low, high = self.score.grid(self.score.low, -EXACT, up=True), self.score.grid(self.score.high, EXACT, up=False)
+            return from_grid(low, self.score.decimals), from_grid(high, self.score.decimals)
+        bounds = (self.score.low or Decimal(-EXACT)), (self.score.high or Decimal(EXACT))
+        return max(bounds[0], Decimal(-EXACT)), min(bounds[1], Decimal(EXACT))
+
+    @staticmethod
+    def _beyond(bound: Decimal | None, which: str) -> ScoreNotExact | ScoreOutOfRange:
+        if bound is None:
+            return ScoreNotExact("Beyond the numbers this board holds exactly; state min and max to go further.")
+        return ScoreOutOfRange(f"The {which} score of this board is {bound}.")
+
+    def _value(self, score: Literal) -> float:
+        if self.score.decimals is not None:
+            return to_grid(score, self.score.decimals)
+        number, power = read_number(score)
+        if power >= 0:
+            whole = number * 10**power
+            value = _finite(whole)
+            if int(value) != whole:
+                raise ScoreNotExact(f"{whole} is no double; the nearest one is {int(value)}.")
+            return value
+        return _finite(Fraction(number) * Fraction(10) ** power)
+
+
+class PackedOrdering(Ordering):
+    """Score, subscore and time side by side in one integer, read as the bits of a positive double."""
+
+    def __init__(self, score: Field, subscore: Field | None, ties: str | None) -> None:
+        self.score, self.subscore, self.ties = score, subscore, ties
+        self._low, self._high = _bounds(score)
+        self._sub_low, self._sub_high = (0, 0) if subscore is None else _bounds(subscore)
+        self.sub_bits = (self._sub_high - self._sub_low).bit_length()
+        if ties is not None:
+            self.tie_resolution_ms = self._finest_resolution()
+            self._ticks = (TIE_UNTIL_MS - TIE_FROM_MS) // self.tie_resolution_ms
+            self.time_bits = (self._ticks - 1).bit_length()
+        if not self._fits(self.time_bits):
+            raise DoesNotFit("min, max and decimals of the score and the subscore need more than 63 bits.")
+        self._floor_mask = ~((1 << self.time_bits) - 1)
+
+    def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:
+        value = self._rank(to_grid(score, self.score.decimals or 0), self.score, self._low, self._high)
+        if self.subscore is not None:
+            if subscore is None:
+                raise ScoreNotANumber("This board needs a subscore.")
+            second = to_grid(subscore, self.subscore.decimals or 0)
+            value = (value << self.sub_bits) | self._rank(second, self.subscore, self._sub_low, self._sub_high)
+        floor = value << self.time_bits
+        if not self.ties:
+            key = _to_double(floor)
+            return Placed(key, key, key)
+        return Placed(
+            _to_double(floor | self._tick(at_ms)), _to_double(floor), _to_double(floor | ~self._floor_mask)
+        )
+
+    def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
+        change = to_grid(score, self.score.decimals or 0)
+        second = 0
+        if self.subscore is not None:
+            if subscore is None:
+                raise ScoreNotANumber("This board needs a subscore.")
+            second = to_grid(subscore, self.subscore.decimals or 0)
+        if max(abs(change), abs(second)) >= 2**63:
+            raise ScoreOutOfRange("No total of this board can change by so much.")
+        if self.score.descending:
+            change = -change
+        if self.subscore is not None and self.subscore.descending:
+            second = -second
+        return [*_halves(change), *_halves(second), float(self._tick(at_ms)) if self.ties else 0.0]
+
+    def sum_limits(self) -> list[float]:
+        start = self._high if self.score.descending else -self._low
+        sub_start = 0
+        if self.subscore is not None:
+            sub_start = self._sub_high if self.subscore.descending else -self._sub_low
+        return [
+            *(float(self.sub_bits), float(self.time_bits)),
+            *_halves(start),
+            *_halves(self._high - self._low),
+            *_halves(sub_start),
+            *_halves(self._sub_high - self._sub_low),
+        ]
+
+    def decode(self, key: float) -> tuple[Score, Score | None]:
+        value = _from_double(key) >> self.time_bits
+        rank = value >> self.sub_bits
+        number = self._high - rank if self.score.descending else self._low + rank
+        score = from_grid(number, self.score.decimals or 0)
+        if self.subscore is None:
+            return score, None
+        rank = value & ((1 << self.sub_bits) - 1)
+        number = self._sub_high - rank if self.subscore.descending else self._sub_low + rank
+        return score, from_grid(number, self.subscore.decimals or 0)
+
+    def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
+        scale = 10 ** (self.score.decimals or 0)
+        first = self._low if low is None else max(self._low, math.ceil(low * scale))
+        last = self._high if high is None else min(self._high, math.floor(high * scale))
+        if first > last:
+            return None
+        shift = self.sub_bits + self.time_bits
+        best, worst = (self._high - last, self._high - first) if self.score.descending else (first - self._low, last - self._low)
+        return _to_double(best << shift), _to_double(((worst + 1) << shift) - 1)
+
+    @property
+    def exact_range(self) -> tuple[Score, Score]:
+        decimals = self.score.decimals or 0
+        return from_grid(self._low, decimals), from_grid(self._high, decimals)
+
+    def _fits(self, time_bits: int) -> bool:
+        return (self._high - self._low + 1) << (self.sub_bits + time_bits) <= CAPACITY
+
+    def _finest_resolution(self) -> int:
+        for resolution in _TIE_RESOLUTIONS_MS:
+            ticks = (TIE_UNTIL_MS - TIE_FROM_MS) // resolution
+            if self._fits((ticks - 1).bit_length()):
+                return resolution
+        raise DoesNotFit("The score and the subscore leave no room to tell times one second apart.")
+
+    def _rank(self, number: int, field: Field, low: int, high: int) -> int:
+        if not low <= number <= high:
+            raise ScoreOutOfRange(f"Outside the board's range, {field.low} to {field.high}.")
+        return high - number if field.descending else number - low
+
+    def _tick(self, at_ms: int) -> int:
+        if not TIE_FROM_MS <= at_ms < TIE_UNTIL_MS:
+            raise TimeOutOfRange("This board orders ties by time, from 2000 to 2100.")
+        tick = (at_ms - TIE_FROM_MS) // (self.tie_resolution_ms or 1)
+        return tick if self.ties == "first" else self._ticks - 1 - tick
+
+
+def make_ordering(score: Field, subscore: Field | None = None, ties: str | None = None) -> Ordering:
+    """The codec for a board: packed where it must be, else plain. `ties`: "first", "last" or None.
+
+    Raises DoesNotFit.
+    """
+    if subscore is None and ties is None:
+        if score.decimals is None:
+            return PlainOrdering(score)
+        low = score.grid(score.low, 0, up=True)
+        high = score.grid(score.high, 0, up=False)
+        if -EXACT <= low and high <= EXACT:
+            return PlainOrdering(score)
+        if score.low is None or score.high is None:
+            raise DoesNotFit("Integers beyond 2^53 need both min and max.")
+    return PackedOrdering(score, subscore, ties)
+
+
+def _bounds(field: Field) -> tuple[int, int]:
+    if field.low is None or field.high is None:
+        raise DoesNotFit("A packed field needs both min and max.")
+    low, high = field.grid(field.low, 0, up=True), field.grid(field.high, 0, up=False)
+    if low > high:
+        raise DoesNotFit("No number lies between min and max.")
+    return low, high
+
+
+def _finite(value: int | Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ScoreOutOfRange("Beyond the largest double.") from None
+
+
+def _double(value: Fraction, *, up: bool) -> float:
+    """The nearest double that is not below (`up`) or not above the fraction."""
+    try:
+        nearest = float(value)
+    except OverflowError:
+        nearest = math.inf if value > 0 else -math.inf
+        return nearest
+    if up and Fraction(nearest) < value:
+        return math.nextafter(nearest, math.inf)
+    if not up and Fraction(nearest) > value:
+        return math.nextafter(nearest, -math.inf)
+    return nearest
+
+
+def _halves(value: int) -> tuple[float, float]:
+    """A signed integer as value = high * 2^32 + low, 0 <= low < 2^32: both exact in a Lua number."""
+    return float(value >> 32), float(value & 0xFFFFFFFF)
+
+
+def _to_double(value: int) -> float:
+    return float(struct.unpack(">d", struct.pack(">Q", value + OFFSET))[0])
+
+
+def _from_double(key: float) -> int:
+    return int(struct.unpack(">Q", struct.pack(">d", key))[0]) - OFFSET

@@ -1,0 +1,311 @@
+"""Reading the standings: pages, players, ranges, ranks that would be, percentiles, distributions.
+
+Each read is one script call, so that what it answers is one moment of the board; the two that cannot know their
+second question before the first is answered take two.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from leaderboard.boards import cursors
+from leaderboard.boards.definition import Board
+from leaderboard.boards.numerals import Literal, Score, exact, present
+from leaderboard.boards.periods import Period
+from leaderboard.boards.registry import Registry
+from leaderboard.errors import InvalidInput, StoreUnavailable, UnknownPlayer
+from leaderboard.store.connection import Store
+from leaderboard.store.scripts import Call
+
+_MOST_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a board."""
+
+    rank: int
+    player: str
+    score: Score
+    subscore: Score | None
+    metadata: str | None = None  # JSON text; None where it was not asked for or there is none
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is read: a period of a board, as of a time."""
+
+    board: Board
+    period: Period
+    now: datetime
+    metadata: bool = False
+
+    @property
+    def state(self) -> str:
+        """open until the period's end, then closed."""
+        return "open" if self.period.end is None or self.now < self.period.end else "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an answer is true for."""
+
+    rev: str
+    version: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows in a row."""
+
+    stamp: Stamp
+    entries: list[Entry]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One player's place, and the rows around it."""
+
+    stamp: Stamp
+    entry: Entry
+    percentile: float
+    entries: list[Entry]
+
+
+class Rankings:
+    """Reads boards."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def top(self, view: View, limit: int, cursor: str | None = None) -> Page:
+        """The best entries, or those behind a cursor. Raises InvalidInput for a cursor of something else."""
+
+        def ask(view: View) -> Call:
+            after = cursors.read(cursor, view.board.rev[:16], view.period) if cursor else ()
+            return _call("top", view, view.board.ties, limit + 1, _flag(view), *after)
+
+        view, (stamp, _, rank, rows, metadata) = self._read(view, ask)
+        entries = _entries(view, rank, int(_), rows, metadata)
+        more = None
+        if len(entries) > limit:
+            last = 2 * (limit - 1)
+            more = cursors.write(view.board.rev[:16], view.period, rows[last + 1], rows[last])
+        return Page(stamp, entries[:limit], more)
+
+    def player(self, view: View, player: str, around: int = 0) -> Standing:
+        """One player's standing, with `around` rows around it. Raises UnknownPlayer."""
+
+        def ask(view: View) -> Call:
+            return player_call(view, player, around)
+
+        view, answer = self._read(view, ask)
+        standing = read_standing(view, player, answer)
+        if standing is None:
+            raise UnknownPlayer(player)
+        return standing
+
+    def players_boards(self, views: Sequence[View], player: str) -> list[tuple[View, Standing]]:
+        """One player's standing on many boards; those without it are left out."""
+        found = []
+        answers = self._store.run_all([player_call(view, player, 0) for view in views]) if views else []
+        for view, answer in zip(views, answers, strict=True):
+            if _is_stale(view, answer):
+                view, parts = self._read(view, lambda view: player_call(view, player, 0))  # noqa: PLW2901
+            else:
+                parts = (_stamp(answer), *answer[3:])
+            standing = read_standing(view, player, parts)
+            if standing is not None:
+                found.append((view, standing))
+        return found
+
+    def lookup(self, view: View, players: Sequence[str]) -> tuple[Stamp, list[Entry], list[str]]:
+        """The standings of many players, in rank order, and those who have none."""
+        wanted = list(dict.fromkeys(players))
+        view, (stamp, keys, ranks, metadata) = self._read(
+            view, lambda view: _call("lookup", view, view.board.ties, _flag(view), *wanted)
+        )
+        rows, missing = [], []
+        for number, player in enumerate(wanted):
+            if keys[number] is None:
+                missing.append(player)
+                continue
+            extra = metadata[number] if metadata else None
+            entry = _entry(view, ranks[number], player, float(keys[number]), extra)
+            rows.append((float(keys[number]), player.encode(), entry))
+        return stamp, [entry for *_, entry in sorted(rows, key=lambda row: row[:2])], missing
+
+    def scores(
+        self, view: View, low: Literal | None, high: Literal | None, limit: int
+    ) -> tuple[Stamp, list[Entry], int]:
+        """The entries with scores from `low` to `high`, and how many there are."""
+
+        def ask(view: View) -> Call:
+            span = view.board.ordering.span(low and exact(low), high and exact(high))
+            first, last = span or (1, 0)
+            return _call("range", view, view.board.ties, limit, _flag(view), _text(first), _text(last))
+
+        view, (stamp, index, rank, rows, metadata, inside) = self._read(view, ask)
+        return stamp, _entries(view, rank, index, rows, metadata), inside
+
+    def rank(self, view: View, score: Literal, subscore: Literal | None) -> tuple[Stamp, int]:
+        """The rank that a score would have were it submitted now; nothing is written. Raises OrderingError."""
+
+        def ask(view: View) -> Call:
+            placed = view.board.ordering.place(score, subscore, _milliseconds(view.now))
+            # A newcomer stands behind its equals where the first is ahead, before them where the last is.
+            behind_equals = view.board.definition["ties"] == "first"
+            end = _text(placed.ceil) if behind_equals else "(" + _text(placed.floor)
+            return _call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
+
+        _, (stamp, counts) = self._read(view, ask)
+        return stamp, counts[0] + 1
+
+    def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, int | float | None]:
+        """The score it takes to be level with or ahead of `percent` % of the players."""
+        view, (stamp, _, _, near, rows) = self._read(
+            view, lambda view: _call("spread", view, repr(float((100 - percent) / 100)))
+        )
+        if stamp.total == 0:
+            return stamp, None
+        place = (100 - percent) / 100 * (stamp.total - 1)
+        scores = [view.board.ordering.exact_score(float(key)) for key in rows[1::2]]
+        better = scores[math.floor(place) - near]
+        worse = scores[math.ceil(place) - near]
+        return stamp, present(better + (worse - better) * (place - math.floor(place)))
+
+    def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[int | float, int | float, int]]]:
+        """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
+        for _ in range(_MOST_TRIES):
+            view, (stamp, best, worst, _near, _rows) = self._read(view, lambda view: _call("spread", view, "0"))
+            if stamp.total == 0:
+                return stamp, []
+            ends = sorted(view.board.ordering.exact_score(float(row[1])) for row in (best, worst))
+            if ends[0] == ends[1]:
+                return stamp, [(present(ends[0]), present(ends[0]), stamp.total)]
+            edges = [present(ends[0] + (ends[1] - ends[0]) * number / bins) for number in range(bins + 1)]
+            after, counts = self._counts_from(view, edges[1:-1])
+            if after == stamp:
+                at_least = [stamp.total, *counts, 0]
+                return stamp, [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(bins)]
+        raise StoreUnavailable("The board changes too fast to be counted; try again.")
+
+    def _counts_from(self, view: View, edges: Sequence[int | float]) -> tuple[Stamp, list[int]]:
+        """How many scores reach each edge."""
+
+        def ask(view: View) -> Call:
+            ranges: list[str] = []
+            for edge in edges:
+                first, last = view.board.ordering.reaching(edge)
+                ranges += [_text(first), _text(last)]
+            return _call("counts", view, "0", *ranges)
+
+        _, (stamp, counts) = self._read(view, ask)
+        return stamp, counts
+
+    def periods(self, view: View, limit: int) -> tuple[Stamp, list[tuple[Period, int, Entry | None]]]:
+        """The periods of the view's name that hold entries, newest first: (period, total, winner)."""
+        keys, board = view.board.keys, view.board
+        found: list[tuple[Period, int, Entry | None]] = []
+        stamp, offset = Stamp(board.rev, 0, 0), 0
+        while len(found) < limit:
+            members = self._registry.known_members(keys, view.period.name, offset, limit)
+            some = [board.calendar.parse(view.period.name, member.split(":", 1)[1]) for member in members]
+            names = [keys.meta, *(keys.standings(period.id) for period in some)]
+            rev, version, *rows = self._store.run("winners", names, [])
+            if rev != board.rev.encode():
+                return self.periods(self._renew(view), limit)
+            stamp = Stamp(board.rev, int(version), 0)
+            for period, (total, player, key) in zip(some, rows, strict=True):
+                if total:
+                    found.append((period, total, _entry(view, 1, player.decode(), float(key), None)))
+            if len(members) < limit:
+                break
+            offset += limit
+        return stamp, found[:limit]
+
+    def _read(self, view: View, ask: Callable[[View], Call]) -> tuple[View, tuple[Any, ...]]:
+        """Asks until the answer was given under the definition it was asked under: (that view, stamp and the rest)."""
+        for _ in range(_MOST_TRIES):
+            call = ask(view)
+            answer = self._store.run(call.script, call.keys, call.args)
+            if not _is_stale(view, answer):
+                return view, (_stamp(answer), *answer[3:])
+            view = self._renew(view)
+        raise StoreUnavailable("The board keeps changing; try again.")
+
+    def _renew(self, view: View) -> View:
+        board = self._registry.fresh(view.board.game, view.board.name)
+        if view.period.name not in board.periods:
+            raise InvalidInput(f"This board keeps no {view.period.name} periods.", code="period_not_kept")
+        period = board.calendar.parse(view.period.name, view.period.id)
+        return View(board, period, view.now, view.metadata)
+
+
+def player_call(view: View, player: str, around: int) -> Call:
+    """The call that reads one player's standing."""
+    return _call("player", view, view.board.ties, view.board.ordering.time_bits, around, _flag(view), player)
+
+
+def read_standing(view: View, player: str, answer: tuple[Any, ...]) -> Standing | None:
+    """What `player.lua` answered."""
+    stamp, *rest = answer
+    if not rest:
+        return None
+    key, rank, better, metadata, index, first_rank, rows, metadatas = rest
+    entry = _entry(view, rank, player, float(key), metadata or None)
+    percentile = 100 * (stamp.total - (better + 1)) / stamp.total
+    return Standing(stamp, entry, percentile, _entries(view, first_rank, index, rows, metadatas))
+
+
+def _call(script: str, view: View, *args: Any) -> Call:
+    keys, period_id = view.board.keys, view.period.id
+    names = [keys.meta, keys.standings(period_id), keys.dense(period_id), keys.metadata(period_id)]
+    return Call(script, names, args)
+
+
+def _flag(view: View) -> str:
+    return "1" if view.metadata else "0"
+
+
+def _is_stale(view: View, answer: Sequence[Any]) -> bool:
+    return bool(answer[0] != view.board.rev.encode())
+
+
+def _stamp(answer: Sequence[Any]) -> Stamp:
+    return Stamp(answer[0].decode(), int(answer[1]), answer[2])
+
+
+def _entries(
+    view: View, rank: int, index: int, rows: Sequence[bytes], metadata: Sequence[bytes | None]
+) -> list[Entry]:
+    """Rows of consecutive standings; only the first one's rank had to be asked for."""
+    found = []
+    before: float | None = None
+    for number in range(len(rows) // 2):
+        key = float(rows[2 * number + 1])
+        if before is not None and (view.board.ties == "unique" or key != before):
+            rank = rank + 1 if view.board.ties == "dense" else index + number + 1
+        before = key
+        extra = metadata[number] if metadata else None
+        found.append(_entry(view, rank, rows[2 * number].decode(), key, extra))
+    return found
+
+
+def _entry(view: View, rank: int, player: str, key: float, metadata: bytes | None) -> Entry:
+    score, subscore = view.board.ordering.decode(key)
+    return Entry(rank, player, score, subscore, metadata.decode() if metadata else None)
+
+
+def _text(key: float) -> str:
+    return repr(float(key))
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,191 @@
+"""Where boards are kept: the database is the truth, the store holds a copy beside the data, each process a copy of that.
+
+The copy in the store is written through on every change and filled in when it is missing (cache-aside). A process
+may keep its copy as long as it likes: every script compares its `rev` with the store's, and answers 'stale' rather
+than read or write data under another definition than it was encoded by.
+
+A change fences writers out first (it removes `rev`), under a lock; a writer that meets the fence waits for the lock.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from leaderboard.archive.database import Database
+from leaderboard.archive.tables import boards
+from leaderboard.boards.definition import Board, new_board
+from leaderboard.boards.fields import BOARD_NAME
+from leaderboard.boards.periods import PERIOD_NAMES
+from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
+from leaderboard.store.connection import Store, translated
+from leaderboard.store.keys import BoardKeys
+from leaderboard.store.locks import lock
+
+_NAME = re.compile(BOARD_NAME)
+_MOST_CACHED = 10_000
+_KEYS_AT_ONCE = 1000
+
+
+class Registry:
+    """The boards of all games."""
+
+    def __init__(self, store: Store, database: Database) -> None:
+        self._store = store
+        self._database = database
+        self._cached: dict[tuple[str, str], Board] = {}
+
+    def get(self, game: str, name: str) -> Board:
+        """The board as this process knows it, which may be out of date. Raises UnknownBoard."""
+        board = self._cached.get((game, name))
+        return board if board is not None else self.fresh(game, name)
+
+    def fresh(self, game: str, name: str) -> Board:
+        """The board as it is now. Raises UnknownBoard."""
+        self._cached.pop((game, name), None)
+        if _NAME.fullmatch(name) is None:
+            raise UnknownBoard(name)
+        keys = BoardKeys(game, name)
+        with translated():
+            rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
+        if rev is not None and text is not None:
+            board = Board.parse(game, name, rev.decode(), text)
+        else:
+            if self._row(game, name) is None:
+                raise UnknownBoard(name)
+            with lock(self._store, keys.lock) as token:  # whoever changes it now is finished first
+                row = self._row(game, name)
+                if row is None:
+                    raise UnknownBoard(name)
+                board = Board.parse(game, name, row.rev, row.definition)
+                self._define(board, token)
+        if len(self._cached) >= _MOST_CACHED:
+            self._cached.clear()
+        self._cached[game, name] = board
+        return board
+
+    def all(self, game: str) -> list[Board]:
+        """Every board of a game, by name."""
+        query = sa.select(boards).where(boards.c.game == game).order_by(boards.c.name)
+        with self._database.begin() as connection:
+            rows = connection.execute(query).all()
+        return [Board.parse(game, row.name, row.rev, row.definition) for row in rows]
+
+    def put(self, game: str, name: str, definition: dict[str, Any], now: datetime) -> tuple[Board, bool]:
+        """Makes or changes a board; answers it, and whether it is new.
+
+        Raises Conflict when something would change that cannot once there are scores.
+        """
+        keys = BoardKeys(game, name)
+        with lock(self._store, keys.lock) as token:
+            row = self._row(game, name)
+            if row is None:
+                board = new_board(game, name, definition)
+                self._purge(keys, PERIOD_NAMES)
+                self._save(board, now, new=True)
+                self._define(board, token)
+                return board, True
+            old = self._known(keys) or Board.parse(game, name, row.rev, row.definition)
+            if old.definition == definition:
+                return old, False
+            return self._change(old, old.succeeded_by(definition), token, now), False
+
+    def delete(self, game: str, name: str) -> None:
+        """Removes a board and all its data. Raises UnknownBoard."""
+        keys = BoardKeys(game, name)
+        with lock(self._store, keys.lock):
+            if self._row(game, name) is None:
+                raise UnknownBoard(name)
+            with translated():
+                self._store.client.delete(keys.meta)
+            self._purge(keys, PERIOD_NAMES)
+            with translated():
+                self._store.client.unlink(keys.known, keys.open, keys.loads)
+            with self._database.begin() as connection:
+                connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
+        self._cached.pop((game, name), None)
+
+    def keep_metadata(self, board: Board) -> Board:
+        """Tells every writer of the board that scores now come with metadata."""
+        with lock(self._store, board.keys.lock) as token:
+            current = self._known(board.keys)
+            if current is not None and current.rev == board.rev and not board.keeps_metadata:
+                self._define(replace(current, rev=current.rev + "m"), token)
+        return self.fresh(board.game, board.name)
+
+    def known_members(self, keys: BoardKeys, name: str, offset: int = 0, count: int = -1) -> list[str]:
+        """The periods of one name that have (or had) data, newest first, as `name:id`."""
+        _, _, members = self._store.run("known", [keys.meta, keys.known], [name, offset, count])
+        return [member.decode() for member in members]
+
+    def _change(self, old: Board, new: Board, token: str, now: datetime) -> Board:
+        with translated():
+            self._store.client.hdel(old.keys.meta, "rev")  # the fence
+        try:
+            fixed = old.fixed_differences(new.definition)
+            if fixed and self._has_scores(old.keys):
+                raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
+            self._purge(old.keys, set(old.periods) ^ set(new.periods))
+            self._save(new, now, new=False)
+        except BaseException:
+            self._define(old, token)
+            raise
+        self._define(new, token)
+        return new
+
+    def _known(self, keys: BoardKeys) -> Board | None:
+        with translated():
+            rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
+        return Board.parse(keys.game, keys.board, rev.decode(), text) if rev and text else None
+
+    def _define(self, board: Board, token: str) -> None:
+        arguments = [token, board.rev, board.dump(), secrets.randbits(52)]
+        if not self._store.run("define", [board.keys.meta, board.keys.lock], arguments):
+            raise StoreUnavailable("It took too long to change the board; try again.")
+        self._cached[board.game, board.name] = board
+
+    def _row(self, game: str, name: str) -> Any:
+        query = sa.select(boards).where(boards.c.game == game, boards.c.name == name)
+        with self._database.begin() as connection:
+            return connection.execute(query).one_or_none()
+
+    def _save(self, board: Board, now: datetime, *, new: bool) -> None:
+        values = {"rev": board.rev[:16], "definition": board.dump(), "changed_at": now}
+        with self._database.begin() as connection:
+            if new:
+                key = {"game": board.game, "name": board.name, "created_at": now}
+                connection.execute(sa.insert(boards).values(**key, **values))
+            else:
+                where = (boards.c.game == board.game, boards.c.name == board.name)
+                connection.execute(sa.update(boards).where(*where).values(**values))
+
+    def _has_scores(self, keys: BoardKeys) -> bool:
+        members = [member for name in PERIOD_NAMES for member in self.known_members(keys, name)]
+        with translated():
+            return any(
+                self._store.client.exists(*(keys.standings(_id_of(member)) for member in some))
+                for some in _batched(members, _KEYS_AT_ONCE)
+            )
+
+    def _purge(self, keys: BoardKeys, names: Iterable[str]) -> None:
+        for name in names:
+            for members in _batched(self.known_members(keys, name), _KEYS_AT_ONCE):
+                ids = [_id_of(member) for member in members]
+                spelled = [spell(period_id) for period_id in ids for spell in (keys.standings, keys.dense, keys.metadata)]
+                with translated():
+                    self._store.client.unlink(*spelled)
+                    self._store.client.zrem(keys.known, *members)
+                    self._store.client.zrem(keys.open, *members)
+
+
+def _id_of(member: str) -> str:
+    return member.split(":", 1)[1]
+
+
+def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

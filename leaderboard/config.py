@@ -1,0 +1,103 @@
+"""All settings, read from the environment once and never changed afterwards.
+
+Every field is also an environment variable, `LEADERBOARD_` and its name in capitals.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from leaderboard.errors import ConfigError
+
+PREFIX = "LEADERBOARD_"
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg", "postgresql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may choose. Times in the unit that the name ends in."""
+
+    data_dir: Path = Path("data")
+    redis_url: str | None = None  # None: a private store in the data folder; "memory": fakeredis in this process
+    database_url: str | None = None  # None: SQLite in the data folder
+    redis_timeout_seconds: float = 2.0
+    redis_connect_timeout_seconds: float = 1.0
+    redis_retries: int = 2
+    redis_pool_size: int = 64
+    read_staleness_ms: int = 250
+    key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
+    idempotency_hours: int = 24
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_bulk_items: int = 10_000
+    chunk_items: int = 1000  # items one script call takes: bounds how long the store is busy with it
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 0  # 0: one a core
+    threads: int = 8
+    log_level: str = "info"
+    log_format: str = "auto"  # json, plain, or auto: plain on a terminal
+
+    def __post_init__(self) -> None:
+        self._check_urls()
+        for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds"):
+            if not 0 < getattr(self, name) <= 60:
+                raise ConfigError(f"{PREFIX}{name.upper()} must be above 0 and at most 60.")
+        for name in ("redis_pool_size", "idempotency_hours", "max_body_bytes", "max_bulk_items", "chunk_items", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
+        for name in ("redis_retries", "read_staleness_ms", "workers", "port"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")
+        if self.log_format not in ("auto", "json", "plain"):
+            raise ConfigError(f"{PREFIX}LOG_FORMAT is auto, json or plain, not {self.log_format!r}.")
+        if self.log_level.lower() not in ("debug", "info", "warning", "error"):
+            raise ConfigError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not {self.log_level!r}.")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Reads `env` (the process environment by default). Raises ConfigError naming the variable at fault."""
+        env = os.environ if env is None else env
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            text = env.get(PREFIX + field.name.upper())
+            if text:
+                values[field.name] = _convert(field.name, field.default, text)
+        return cls(**values)
+
+    def with_changes(self, **changes: Any) -> Self:
+        """The same settings with those changes that are not None."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The SQLAlchemy URL to use."""
+        if self.database_url is None:
+            return f"sqlite:///{(self.data_dir / 'leaderboard.sqlite3').resolve()}"
+        # The driver that the `postgres` extra installs.
+        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the store is fakeredis inside this one process."""
+        return self.redis_url == "memory"
+
+    def _check_urls(self) -> None:
+        if self.redis_url not in (None, "memory") and urlsplit(self.redis_url).scheme not in _REDIS_SCHEMES:
+            raise ConfigError(f"{PREFIX}REDIS_URL must begin with redis://, rediss:// or unix://, or be 'memory'.")
+        if self.database_url is not None and urlsplit(self.database_url).scheme not in _DATABASE_SCHEMES:
+            raise ConfigError(f"{PREFIX}DATABASE_URL must begin with sqlite:// or postgresql+psycopg://.")
+
+
+def _convert(name: str, default: Any, text: str) -> Any:
+    try:
+        if isinstance(default, Path):
+            return Path(text)
+        if isinstance(default, int | float):
+            return type(default)(text)
+    except ValueError:
+        raise ConfigError(f"{PREFIX}{name.upper()} must be a number, not {text!r}.") from None
+    return text

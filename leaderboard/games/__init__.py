@@ -1,0 +1,1 @@
+"""Games and the keys that open them."""

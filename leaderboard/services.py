@@ -1,0 +1,65 @@
+"""Wires everything together; the only place that knows all of it, and the only one below the edge with a clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from leaderboard.archive.database import Database
+from leaderboard.boards.idempotency import Plans
+from leaderboard.boards.rankings import Rankings
+from leaderboard.boards.registry import Registry
+from leaderboard.boards.removal import Removal
+from leaderboard.boards.submissions import Submissions
+from leaderboard.config import Settings
+from leaderboard.games.access import Access
+from leaderboard.store.connection import Store
+from leaderboard.store.embedded import running_url
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that a request or a command works with."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    database: Database
+    access: Access
+    registry: Registry
+    submissions: Submissions
+    rankings: Rankings
+    removal: Removal
+    plans: Plans
+
+    def close(self) -> None:
+        """Gives back every connection."""
+        self.store.close()
+        self.database.close()
+
+
+def build(settings: Settings, *, clock: Clock = system_clock, store: Store | None = None) -> Services:
+    """Connects to the two stores. Raises ConfigError, DatabaseUnavailable; the hot store may still be away."""
+    if store is None:
+        url = settings.redis_url or running_url(settings.data_dir, wait_seconds=5) or ""
+        store = Store.connect(settings, url)
+    database = Database.connect(settings)
+    registry = Registry(store, database)
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        database=database,
+        access=Access(store, database, settings.key_cache_seconds),
+        registry=registry,
+        submissions=Submissions(store, registry),
+        rankings=Rankings(store, registry),
+        removal=Removal(store, registry),
+        plans=Plans(store, settings.idempotency_hours * 3_600_000),
+    )

@@ -1,0 +1,1 @@
+"""The hot store: connection, keys, scripts, locks."""

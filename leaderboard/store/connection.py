@@ -1,0 +1,134 @@
+"""The hot store: one client a process, its scripts, and every driver error turned into ours."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from leaderboard.config import Settings
+from leaderboard.errors import ConfigError, StoreUnavailable
+from leaderboard.store.scripts import Call, Script, load
+
+# What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
+_REFUSALS = ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
+_FIRST_WAIT_SECONDS = 0.02
+_LONGEST_WAIT_SECONDS = 0.5
+
+
+class Store:
+    """What the service asks of Valkey or Redis."""
+
+    def __init__(self, client: "redis.Redis[Any]", *, once: "redis.Redis[Any] | None" = None, in_memory: bool = False) -> None:
+        """`client` retries; `once` does not, for what must not be sent twice."""
+        self.client = client
+        self._once = once or client
+        self._in_memory = in_memory
+
+    @classmethod
+    def connect(cls, settings: Settings, url: str) -> "Store":
+        """Opens no connection yet; the first command does."""
+        if url == "memory":
+            return cls(_memory_client(), in_memory=True)
+        options: dict[str, Any] = {
+            "protocol": 3,
+            "socket_timeout": settings.redis_timeout_seconds,
+            "max_connections": settings.redis_pool_size,
+        }
+        if not url.startswith("unix:"):
+            options["socket_connect_timeout"] = settings.redis_connect_timeout_seconds
+        backoff = ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)
+        again = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=Retry(backoff, settings.redis_retries), **options)
+        once = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=Retry(backoff, 0), **options)
+        return cls(redis.Redis(connection_pool=again), once=redis.Redis(connection_pool=once))
+
+    def pack(self, value: Any) -> bytes:
+        """A batch, as this store's Lua unpacks it."""
+        return msgspec.json.encode(value) if self._in_memory else msgspec.msgpack.encode(value)
+
+    def run(self, name: str, keys: Sequence[str], args: Sequence[Any], *, resend: bool = True) -> Any:
+        """Calls one script and answers what it answers.
+
+        `resend=False` for what must not run twice: then a broken connection is an error at once. Raises
+        StoreUnavailable.
+        """
+        script = self._script(name)
+        client = self.client if resend else self._once
+        with translated():
+            try:
+                return client.evalsha(script.sha, len(keys), *keys, *args)
+            except NoScriptError:  # said before anything ran, so saying it again is safe
+                return client.eval(script.text, len(keys), *keys, *args)
+
+    def run_all(self, calls: Sequence[Call], *, resend: bool = True) -> list[Any]:
+        """Calls several scripts in one round trip, in order.
+
+        Their first uses carry the text along, so that no later call can find its script missing. Raises
+        StoreUnavailable; then some of them may have run.
+        """
+        if len(calls) == 1:
+            return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
+        client = self.client if resend else self._once
+        seen: set[str] = set()
+        with translated():
+            pipeline = client.pipeline(transaction=False)
+            for call in calls:
+                script = self._script(call.script)
+                if call.script in seen:
+                    pipeline.execute_command("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args)
+                else:
+                    pipeline.execute_command("EVAL", script.text, len(call.keys), *call.keys, *call.args)
+                seen.add(call.script)
+            return list(pipeline.execute())
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable unless the store answers."""
+        with translated():
+            self.client.ping()
+
+    def risks(self) -> list[str]:
+        """What in the store's configuration would lose rankings, in sentences; [] where it cannot be asked."""
+        if self._in_memory:
+            return ["The store is in this process's memory: nothing is kept when it ends."]
+        try:
+            memory, persistence = self.client.info("memory"), self.client.info("persistence")
+        except RedisError:
+            return []
+        found = []
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if policy.startswith("allkeys"):
+            found.append(f"The store evicts rankings when it is full (maxmemory-policy {policy}); set noeviction.")
+        if not persistence.get("aof_enabled"):
+            found.append("The store appends no log (appendonly no): a restart loses what came since the last snapshot.")
+        return found
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.client.close()
+        self._once.close()
+
+    def _script(self, name: str) -> Script:
+        return load(name, json_batches=self._in_memory)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into StoreUnavailable, keeping the cause."""
+    try:
+        yield
+    except RedisError as error:
+        if isinstance(error, ResponseError) and not str(error).startswith(_REFUSALS):
+            raise
+        raise StoreUnavailable(f"The store is away: {type(error).__name__}.") from error
+
+
+def _memory_client() -> "redis.Redis[Any]":
+    try:
+        import fakeredis  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError("The memory store needs the extra: pip install 'leaderboard[memory]'.") from error
+    return fakeredis.FakeRedis(protocol=2)

@@ -1,0 +1,57 @@
+-- One submission over all its periods. A step is {slot, show, inside...}: show 1 asks for the key in the answer, 2 for
+-- ranks too; `inside` are earlier steps whose period lies wholly inside this one, so that where one of them did not
+-- move this one cannot either (`best` only, see boards/batches.py).
+
+local function cannot_move(step, moved)
+  for n = 3, #step do
+    if not moved[step[n]] then return true end
+  end
+  return false
+end
+
+-- The quick way, for boards and batches that need nothing but the sorted set.
+local function submit_best(batch, slots, i)
+  local moved, any = {}, false
+  local key, player = batch.keys[i], batch.players[i]
+  for n, step in ipairs(batch.profiles[batch.profile[i]]) do
+    moved[n] = not cannot_move(step, moved)
+      and redis.call('ZADD', slots[step[1]].standings, 'LT', 'CH', key, player) == 1
+    any = any or moved[n]
+  end
+  return any and 'u' or 's'
+end
+
+local function show(batch, slot, step, player, key)
+  if not key then return '', '' end
+  if step[2] < 2 then return key, '' end
+  return key, rank_of(batch.ties, slot.standings, slot.dense, player, key)
+end
+
+-- Any operator, with whatever the board or the caller asks for. Nothing is written when one period refuses.
+local function submit_item(batch, slots, i, details)
+  local steps, player = batch.profiles[batch.profile[i]], batch.players[i]
+  local olds, news, moved, any = {}, {}, {}, false
+  for n, step in ipairs(steps) do
+    if step[2] > 0 or not cannot_move(step, moved) then
+      olds[n] = redis.call('ZSCORE', slots[step[1]].standings, player)
+      news[n] = next_key(batch, i, olds[n] and tonumber(olds[n]))
+      if news[n] == false then return 'x' end
+    end
+    moved[n] = news[n] ~= nil
+  end
+  for n, step in ipairs(steps) do
+    local slot, old, new = slots[step[1]], olds[n], news[n]
+    local key_before, rank_before = show(batch, slot, step, player, old)
+    if new then write(batch, slot, i, old, new) elseif batch.operator == 'last' then write_metadata(batch, slot, i) end
+    local now = old
+    if new then now = batch.limit > 0 and redis.call('ZSCORE', slot.standings, player) or new end
+    if new and not now then moved[n] = false end
+    any = any or moved[n]
+    if step[2] > 0 then
+      for _, detail in ipairs({key_before, rank_before}) do details[#details + 1] = detail end
+      for _, detail in ipairs({show(batch, slot, step, player, now)}) do details[#details + 1] = detail end
+      details[#details + 1] = moved[n] and 1 or 0
+    end
+  end
+  return any and 'u' or 's'
+end

@@ -1,0 +1,25 @@
+-- One player's standing, and the rows around it.
+-- KEYS   see pages.lua
+-- ARGV   1 ties, 2 bits of the tie-breaking time, 3 rows around (0 for none), 4 '1' for metadata, 5 player
+-- ANSWER {rev, version, total} without the player, else
+--        {rev, version, total, key, rank, players with a better (score, subscore), metadata of the player,
+--         index, rank, rows, metadata}
+--#include packed.lua
+--#include ranks.lua
+--#include pages.lua
+local answer = stamp()
+local total, rows = answer[3], tonumber(ARGV[3])
+local key = redis.call('ZSCORE', KEYS[2], ARGV[5])
+if not key then return answer end
+answer[4] = key
+answer[5] = rank_of(ARGV[1], KEYS[2], KEYS[3], ARGV[5], key)
+local floor_text = string.format('%.17g', floor_key(tonumber(key), tonumber(ARGV[2])))
+answer[6] = redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. floor_text)
+answer[7] = ARGV[4] == '1' and redis.call('HGET', KEYS[4], ARGV[5]) or ''
+local start = 0
+if rows > 0 then
+  -- Half above, half below, one more below where they are even; what one side lacks the other gives.
+  local index = redis.call('ZRANK', KEYS[2], ARGV[5])
+  start = math.max(0, math.min(index - math.floor((rows - 1) / 2), total - rows))
+end
+return add_page(answer, ARGV[1], start, rows, ARGV[4])

@@ -1,0 +1,40 @@
+-- Applies a batch of submissions to all their periods: the one way in.
+-- KEYS   1 meta, 2 known, 3 open, 4 marker, 5 loads, then for each slot (a period of the batch): standings,
+--        and where the stride is 3: dense, metadata
+-- ARGV   1 the batch, packed; boards/batches.py tells every field
+-- ANSWER {'stale'}            the board is not what the caller thinks it is
+--        {'replay', marker}   this chunk of an idempotent request was applied before
+--        {'passed', place}    this part of a load was applied before
+--        {'done', outcome}    a letter an item (u updated, s same, x refused), '|', then for every step that shows:
+--                             key before, rank before, key after, rank after, 1 if it moved; all between commas
+--#include packed.lua
+--#include sum.lua
+--#include ranks.lua
+--#include slots.lua
+--#include standing.lua
+--#include items.lua
+local batch = cmsgpack.unpack(ARGV[1])
+local marking = batch.marker_ms > 0
+if marking then
+  local kept = redis.call('GET', KEYS[4])
+  if kept then return {'replay', kept} end
+end
+if redis.call('HGET', KEYS[1], 'rev') ~= batch.rev then return {'stale'} end
+local place = batch.place and redis.call('HGET', KEYS[5], batch.place.id)
+if place and tonumber(string.match(place, '^%d+')) >= batch.place.to then return {'passed', place} end
+
+local letters, details, touched = {}, {}, false
+if #batch.players > 0 then
+  local slots = open_slots(batch)
+  local submit = batch.quick and submit_best or submit_item
+  for i = 1, #batch.players do
+    letters[i] = submit(batch, slots, i, details)
+    touched = touched or letters[i] == 'u' or (batch.metadata ~= nil and batch.operator == 'last')
+  end
+  if touched then register_slots(batch, slots) end
+end
+if touched then redis.call('HINCRBY', KEYS[1], 'version', 1) end
+if batch.place then move_place(batch.place, place, letters) end
+local outcome = table.concat(letters) .. '|' .. table.concat(details, ',')
+if marking then redis.call('SET', KEYS[4], batch.extra .. '\n' .. outcome, 'PX', batch.marker_ms) end
+return {'done', outcome}

@@ -1,0 +1,154 @@
+"""Fixtures: a private Valkey a run, and the same tests on fakeredis; a clock under control; a fresh game a test."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from leaderboard.app import create_app
+from leaderboard.config import Settings
+from leaderboard.services import Services
+from leaderboard.store.embedded import EmbeddedStore
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """The service's clock, moved by hand."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        self._at = at
+
+    def advance(self, **parts: float) -> None:
+        self._at += timedelta(**parts)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, its numbers exact."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body, parse_float=Decimal)
+
+
+@dataclass
+class Service:
+    """The app over HTTP, as one game calls it."""
+
+    app: Flask
+    clock: FakeClock
+    game: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def services(self) -> Services:
+        return self.app.extensions["leaderboard"]
+
+    def new_game(self) -> None:
+        self.game = "g-" + secrets.token_hex(6)
+        access = self.services.access
+        self.keys = {role: access.create_key(self.game, role, self.clock.now()) for role in ("server", "client")}
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
+        key: str | None = "server",
+        now: datetime | None = None,
+    ) -> Reply:
+        if now is not None:
+            self.clock.set(now)
+        sent = {"Authorization": f"Bearer {self.keys.get(key, key)}"} if key else {}
+        sent |= headers or {}
+        response = self.app.test_client().open(
+            path, method=method, json=json, data=data, headers=sent, query_string=query
+        )
+        return Reply(response.status_code, response.headers, response.get_data())
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        reply = self.request("GET", "/v1" + path, **kwargs)
+        assert reply.status == 200, reply.body
+        return reply.json
+
+    def put_board(self, name: str = "b", **definition: Any) -> Any:
+        reply = self.request("PUT", f"/v1/boards/{name}", json=definition)
+        assert reply.status in (200, 201), reply.body
+        return reply.json
+
+    def submit(self, player: str, score: Any, board: str = "b", **more: Any) -> Any:
+        query = more.pop("query", None)
+        reply = self.request(
+            "POST", f"/v1/boards/{board}/scores", json={"player": player, "score": score, **more}, query=query
+        )
+        assert reply.status == 200, reply.body
+        return reply.json
+
+    def bulk(self, items: list[dict[str, Any]], **query: Any) -> Any:
+        reply = self.request("POST", "/v1/scores", json={"scores": items}, query=query)
+        assert reply.status == 200, reply.body
+        return reply.json
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private Valkey, for this run (or this worker of it) alone."""
+    with EmbeddedStore.start(tmp_path_factory.mktemp("valkey"), owner="tests") as store:
+        yield store.url
+
+
+@pytest.fixture(scope="session", params=["valkey", "memory"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    if request.param == "memory":
+        pytest.importorskip("fakeredis")
+        return "memory"
+    return str(request.getfixturevalue("valkey_url"))
+
+
+@pytest.fixture(scope="session")
+def app(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app over that store, and SQLite."""
+    clock = FakeClock()
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), redis_url=store_url)
+    app = create_app(settings, clock=clock.now)
+    app.extensions["test_clock"] = clock
+    yield app
+    app.extensions["leaderboard"].close()
+
+
+@pytest.fixture
+def service(app: Flask) -> Service:
+    """A fresh game, at START."""
+    clock: FakeClock = app.extensions["test_clock"]
+    clock.set(START)
+    service = Service(app, clock)
+    service.new_game()
+    return service
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Where the sample files are."""
+    return Path(__file__).parent / "data"
