@@ -36,6 +36,8 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    for noisy in ("alembic", "werkzeug"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _untouched(_logger: Any, _name: str, event: Any) -> Any:

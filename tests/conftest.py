@@ -9,13 +9,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
+from hypothesis import Phase
 
 from leaderboard.app import create_app
 from leaderboard.config import Settings
 from leaderboard.services import Services
 from leaderboard.store.embedded import EmbeddedStore
+
+hypothesis.settings.register_profile("no-shrink", phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,9 @@ from marshmallow import Schema
 
 from leaderboard import __version__
 from leaderboard.api.operations import Operation
-from leaderboard.api.schemas import BulkItem, ProblemAnswer
+from leaderboard.api.schemas import ProblemAnswer
 from leaderboard.boards.fields import BOARD_NAME
+from leaderboard.boards.items import BulkItem
 
 _TITLES = {
     200: "The answer.",

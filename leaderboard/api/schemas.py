@@ -4,34 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from leaderboard.boards.fields import Flag, PlayerId, ScoreText, Text, Whole
+from leaderboard.boards.fields import Flag, PlayerId, Strict, Text, Whole
 from leaderboard.boards.periods import PERIOD_NAMES
-from leaderboard.times import parse_time
 
 MOST_ROWS = 1000
-METADATA_BYTES = 1024
-
-
-class Time(Text):
-    """An RFC 3339 time with an offset; an aware datetime in Python."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.metadata = {**self.metadata, "format": "date-time"}
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        try:
-            return parse_time(super()._deserialize(value, attr, data, **kwargs))
-        except ValueError as error:
-            if isinstance(error, ValidationError):
-                raise
-            raise ValidationError(str(error)) from error
-
-
-class Strict(Schema):
-    """Refuses what it does not know, so that a misspelt name is never passed over in silence."""
-
-    error_messages = {"unknown": "Unknown field.", "type": "Not an object."}  # noqa: RUF012 - marshmallow's own way
 
 
 class NumeralText(fields.Float):
@@ -141,28 +117,6 @@ class LookupBody(Strict):
     """Players to look up."""
 
     players = fields.List(PlayerId(), required=True, validate=validate.Length(0, MOST_ROWS))
-
-
-class SubmissionBody(Strict):
-    """One score."""
-
-    player = PlayerId(required=True)
-    score = ScoreText(required=True, metadata={"description": "Any JSON number the board can hold exactly."})
-    subscore = ScoreText(load_default=None, allow_none=True)
-    at = Time(load_default=None, allow_none=True, metadata={"description": "When it was reached; server keys only."})
-    metadata = fields.Dict(load_default=None, allow_none=True, keys=Text(), metadata={"description": "Up to 1 KiB."})
-
-
-class BulkItem(SubmissionBody):
-    """One of many scores."""
-
-    board = Text(required=True)
-
-
-class BulkBody(Strict):
-    """Many scores, for any boards of the game."""
-
-    scores = fields.List(fields.Nested(BulkItem), required=True)
 
 
 class PeriodAnswer(Schema):

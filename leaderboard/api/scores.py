@@ -3,18 +3,17 @@
 from typing import Any
 
 from leaderboard import jsontext
-from leaderboard.api import bodies, items
+from leaderboard.api import bodies
 from leaderboard.api.operations import BODY_BYTES, Answer, Call, Operation, load
 from leaderboard.api.schemas import (
     BulkAnswer,
-    BulkBody,
     BulkQuery,
     NoQuery,
     RemovedAnswer,
-    SubmissionBody,
     SubmitAnswer,
     SubmitQuery,
 )
+from leaderboard.boards import items
 from leaderboard.boards.batches import Context, Refusal, Submission
 from leaderboard.boards.definition import Board
 from leaderboard.boards.idempotency import Plan, check_digest, digest_of, request_name
@@ -155,11 +154,11 @@ def _report_document(report: Report) -> dict[str, Any]:
 OPERATIONS = [
     Operation(
         submit, "POST", "/boards/{board}/scores", "Submit one score", {200: SubmitAnswer}, SubmitQuery,
-        body=SubmissionBody, refusals=(403, 404),
+        body=items.SubmissionBody, refusals=(403, 404),
     ),
     Operation(
         submit_many, "POST", "/scores", "Submit many scores, for any boards of the game", {200: BulkAnswer}, BulkQuery,
-        body=BulkBody, bulk=True, refusals=(403,),
+        body=items.BulkBody, bulk=True, refusals=(403,),
     ),
     Operation(
         forget_on_board, "DELETE", "/boards/{board}/players/{player}", "Take a player off a board", {204: None},

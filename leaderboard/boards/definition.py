@@ -7,11 +7,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from leaderboard import jsontext
 from leaderboard.boards import numerals, ordering
-from leaderboard.boards.fields import Number, Text, Whole
+from leaderboard.boards.fields import Number, Strict, Text, Whole
 from leaderboard.boards.periods import PERIOD_NAMES, Calendar, PeriodName
 from leaderboard.errors import InvalidInput
 from leaderboard.store.keys import BoardKeys
@@ -23,11 +23,7 @@ _MISSING_BOUND = Decimal(1_000_000_000)
 _MAX_DECIMALS = 15
 
 
-class _Strict(Schema):
-    error_messages = {"unknown": "Unknown field.", "type": "Not an object."}  # noqa: RUF012 - marshmallow's own way
-
-
-class ScoreSchema(_Strict):
+class ScoreSchema(Strict):
     """The numbers that a score can be."""
 
     type = Text(load_default="number", validate=validate.OneOf(("number", "integer")))
@@ -36,7 +32,7 @@ class ScoreSchema(_Strict):
     decimals = Whole(load_default=None, allow_none=True, validate=validate.Range(0, _MAX_DECIMALS))
 
 
-class SubscoreSchema(_Strict):
+class SubscoreSchema(Strict):
     """A second number, compared where scores are equal."""
 
     order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))
@@ -45,7 +41,7 @@ class SubscoreSchema(_Strict):
     decimals = Whole(load_default=0, validate=validate.Range(0, _MAX_DECIMALS))
 
 
-class RetentionSchema(_Strict):
+class RetentionSchema(Strict):
     """How many closed periods of each name stay in the store."""
 
     hour = Whole(load_default=48, validate=validate.Range(0, 100_000))
@@ -55,7 +51,7 @@ class RetentionSchema(_Strict):
     year = Whole(load_default=3, validate=validate.Range(0, 1_000))
 
 
-class BoardSchema(_Strict):
+class BoardSchema(Strict):
     """A board's definition, as `PUT /boards/{board}` takes it; what is left out has its default."""
 
     order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))

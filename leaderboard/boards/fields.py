@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields
 
 from leaderboard.boards import numerals
 from leaderboard.jsontext import Numeral
+from leaderboard.times import parse_time
 
 GAME_NAME = r"[a-z0-9_-]{1,32}"
 BOARD_NAME = r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}"
@@ -27,6 +28,12 @@ def check_player(player: str) -> None:
 
 def _forbidden(code: int) -> bool:
     return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+class Strict(Schema):
+    """Refuses what it does not know, so that a misspelt name is never passed over in silence."""
+
+    error_messages = {"unknown": "Unknown field.", "type": "Not an object."}  # noqa: RUF012 - marshmallow's own way
 
 
 class Text(fields.String):
@@ -91,6 +98,22 @@ class Flag(fields.Boolean):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class Time(Text):
+    """An RFC 3339 time with an offset; an aware datetime in Python."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {**self.metadata, "format": "date-time"}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse_time(super()._deserialize(value, attr, data, **kwargs))
+        except ValueError as error:
+            if isinstance(error, ValidationError):
+                raise
+            raise ValidationError(str(error)) from error
+
+
 def as_decimal(value: Any) -> Decimal:
     """A JSON number of at most 40 digits as a Decimal. Raises ValidationError."""
     literal = value.text if isinstance(value, Numeral) else value
@@ -101,8 +124,3 @@ def as_decimal(value: Any) -> Decimal:
     if abs(number) >= 10**40 or abs(power) > 40:
         raise ValidationError("More digits than this takes.")
     return Decimal(number) * Decimal(1).scaleb(power) if number else Decimal(0)
-
-
-def name_of(pattern: str, what: str) -> validate.Regexp:
-    """A validator for the name of a game or a board."""
-    return validate.Regexp(rf"\A{pattern}\Z", error=f"Not a name for a {what}.")

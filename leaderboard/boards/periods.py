@@ -174,7 +174,8 @@ class Calendar:
             rest = {"year": "-01-01", "month": "-01", "week": f"-{fourth}", "day": ""}[name]
             first = date.fromisoformat(period_id + rest)
             return _beginning_on(self, name, first - 3 * _DAY if name == "week" else first)
-        wall = datetime.fromisoformat(period_id.removesuffix("b")).replace(tzinfo=None)
+        wall = datetime.fromisoformat(period_id.removesuffix("b"))
+        wall = datetime.combine(wall.date(), time(wall.hour))  # whatever else it said, the id will not match
         if not period_id.endswith("b"):
             return _hour_holding(self, _first_instant(self.zone, wall))
         # The second stretch of an hour may begin late in it, but reaches its end.
@@ -183,7 +184,7 @@ class Calendar:
 
     def _hour_before(self, start: datetime, count: int) -> Period | None:
         # Changes are three days apart or more: with the same offset two days ago, all hours since are whole.
-        # A zone that has an offset at no time in particular has no changes.
+        # A zone with an offset at no particular time has none.
         hours = most = 48 if self.zone.utcoffset(None) is None else count
         while count and start > EARLIEST:
             hours = min(hours, count)

@@ -206,15 +206,21 @@ class EmbeddedStore:
         with paths.log.open("ab") as log:
             self._log_start = log.tell()
             self._watcher, self._life = _spawn(command, lock, log)
+        try:
+            self._sign(lock, owner, lasting=lasting)
+        except BaseException:
+            _close(self._life)
+            self._watcher.wait()
+            raise
+
+    def _sign(self, lock: int, owner: str, *, lasting: bool) -> None:
         assert self._watcher.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         with self._watcher.stdout as answer:
             self.pid = int(answer.read() or 0)
         if not self.pid:
-            _close(self._life)
-            self._watcher.wait()
             raise self._failure()
         started = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        holder = _Holder(self._starter, owner, started, str(paths.socket), self.pid, lasting)
+        holder = _Holder(self._starter, owner, started, str(self._paths.socket), self.pid, lasting)
         os.pwrite(lock, json.dumps(asdict(holder)).encode(), 0)
 
     def _await_answer(self, wait: float) -> None:

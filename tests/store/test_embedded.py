@@ -1,5 +1,6 @@
 """The private store, with real servers in private folders: nothing is lost, and nothing left running."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -105,8 +106,8 @@ with EmbeddedStore.start(Path(sys.argv[1]), owner="leaderboard serve") as store:
 
 
 @needs_server
-def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    data_dir = tmp_path / "new" / "data dir #1?%"
+def test_what_was_written_is_there_after_a_restart(short_folder: Path) -> None:
+    data_dir = short_folder / "new" / "data dir #1?%"
     with EmbeddedStore.start(data_dir) as store, client(store.url) as redis:
         assert is_alive(store.pid)
         assert store.is_running()
@@ -287,9 +288,7 @@ def test_a_killed_server_has_lost_nothing_it_had_written(tmp_path: Path) -> None
     os.kill(store.pid, signal.SIGKILL)
     writer.join()
     eventually(lambda: not store.is_running())
-    assert EmbeddedPaths.of(
-        tmp_path
-    ).socket.exists()  # a stale one, which must not keep anybody from starting
+    assert EmbeddedPaths.of(tmp_path).socket.exists()  # a stale one, which must not keep anybody from starting
     assert running_url(tmp_path) is None
     store.stop()
     with EmbeddedStore.start(tmp_path, wait_seconds=0.5) as again, client(again.url) as redis:
@@ -310,9 +309,7 @@ def test_a_torn_last_write_does_not_keep_the_store_from_starting(tmp_path: Path)
 
 
 @needs_server
-def test_a_start_waits_while_the_server_reads_its_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_waits_while_the_server_reads_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter(["silent", *["loading"] * 5, "ready"])
     monkeypatch.setattr(embedded, "_ping", lambda _: next(states))
     monkeypatch.setattr(embedded, "START_SECONDS", 0.03)
@@ -383,6 +380,20 @@ def test_a_program_that_cannot_run_is_an_error(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(EmbeddedStoreError, match="Exec format error"):
         EmbeddedStore.start(tmp_path / "data")
     assert running_url(tmp_path / "data") is None
+
+
+@needs_server
+def test_a_start_that_fails_half_way_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_is_full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = embedded._private_fds.copy()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", disk_is_full)
+        with pytest.raises(EmbeddedStoreError, match="No space left"):
+            EmbeddedStore.start(tmp_path)
+    assert EmbeddedPaths.of(tmp_path).holder() is None
+    assert embedded._private_fds == before
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

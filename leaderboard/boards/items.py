@@ -8,17 +8,40 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from leaderboard import jsontext
-from leaderboard.api.schemas import METADATA_BYTES, BulkItem, SubmissionBody
 from leaderboard.boards.batches import Refusal, Submission
 from leaderboard.boards.definition import flatten
+from leaderboard.boards.fields import PlayerId, ScoreText, Strict, Text, Time
 from leaderboard.boards.numerals import read_number
 from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
 from leaderboard.times import parse_time
 
+class SubmissionBody(Strict):
+    """One score."""
+
+    player = PlayerId(required=True)
+    score = ScoreText(required=True, metadata={"description": "Any JSON number the board can hold exactly."})
+    subscore = ScoreText(load_default=None, allow_none=True)
+    at = Time(load_default=None, allow_none=True, metadata={"description": "When it was reached; server keys only."})
+    metadata = fields.Dict(load_default=None, allow_none=True, keys=Text(), metadata={"description": "Up to 1 KiB."})
+
+
+class BulkItem(SubmissionBody):
+    """One of many scores."""
+
+    board = Text(required=True)
+
+
+class BulkBody(Strict):
+    """Many scores, for any boards of the game."""
+
+    scores = fields.List(fields.Nested(BulkItem), required=True)
+
+
+METADATA_BYTES = 1024
 _NOTHING = msgspec.Raw()
 _NONE = (b"", b"null")
 _item_schema = BulkItem()

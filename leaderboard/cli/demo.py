@@ -1,0 +1,72 @@
+"""`leaderboard demo`: a season of real football to look at."""
+
+from importlib import resources
+
+import click
+
+from leaderboard.boards.definition import read_definition
+from leaderboard.cli.context import opened, say, store_options
+from leaderboard.cli.load import load_file
+from leaderboard.config import Settings
+from leaderboard.jsontext import Numeral
+from leaderboard.services import Services
+
+GAME = "football"
+PERIODS = ["all", "year", "month", "week", "day"]
+
+
+def _number(value: int) -> Numeral:
+    return Numeral(str(value))
+
+
+BOARDS = {
+    # A table as the league keeps it: points, then goal difference.
+    "points": {
+        "operator": "sum",
+        "periods": PERIODS,
+        "score": {"type": "integer", "min": _number(0), "max": _number(1_000_000)},
+        "subscore": {"min": _number(-1_000_000), "max": _number(1_000_000)},
+    },
+    "goals": {"operator": "sum", "periods": PERIODS, "score": {"type": "integer", "min": _number(0)}},
+    # Who won by so much first is ahead.
+    "biggest_win": {
+        "operator": "best",
+        "periods": PERIODS,
+        "ties": "first",
+        "score": {"type": "integer", "min": _number(1), "max": _number(99)},
+    },
+}
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service listens.")
+@store_options
+def demo(url: str, settings: Settings) -> None:
+    """Load the Premier League of 2023-24 into the game 'football', and print what to try."""
+    with opened(settings) as services:
+        key = services.access.create_key(GAME, "server", services.clock())
+        make_boards(services)
+        sample = resources.files("leaderboard.demo") / "premier_league_2023_24.ndjson.gz"
+        with resources.as_file(sample) as path:
+            load_file(services, GAME, path)
+    say("The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of the game 'football'.")
+    click.echo(
+        f"""
+The page      {url}/
+The API       {url}/docs/
+A key         {key}
+
+The table, and a score of your own:
+
+  curl -s -H 'Authorization: Bearer {key}' '{url}/v1/boards/points/top?limit=8'
+
+  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+       -d '{{"player": "Newcastle United FC", "score": 3, "subscore": 2}}' '{url}/v1/boards/points/scores'
+"""
+    )
+
+
+def make_boards(services: Services) -> None:
+    """Makes the sample's boards, or leaves them as they are."""
+    for name, definition in BOARDS.items():
+        services.registry.put(GAME, name, read_definition(definition), services.clock())

@@ -1,0 +1,286 @@
+"""`leaderboard load`: any number of submissions from a file, as a backfill that can be broken off and taken up again.
+
+How far a load has come is kept with each board's data and moved on by the script call that applies a chunk, so that
+after any crash loading the same file again applies what is missing and nothing twice. A load is known by the digest
+of the whole file; loading a file again that was loaded to its end therefore does nothing, unless `--again` is given.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import itertools
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+import click
+
+from leaderboard import jsontext
+from leaderboard.boards.batches import Refusal, Submission
+from leaderboard.boards.items import read_item
+from leaderboard.boards.submissions import Item, Rejection
+from leaderboard.cli.context import check_game, opened, say, store_options
+from leaderboard.config import Settings
+from leaderboard.errors import LeaderboardError, UnknownBoard, UnreadableBody
+from leaderboard.jsontext import Numeral
+from leaderboard.services import Services
+
+_LINES_AT_ONCE = 2000
+_NUMERIC = ("score", "subscore")
+
+
+@dataclass
+class _Progress:
+    """What has been done, over all boards; `line` counts the file's lines, empty ones too."""
+
+    line: int = 0
+    skipped: int = 0
+    places: dict[str, str] = field(default_factory=dict)
+    refused_without_board: int = 0
+
+    def totals(self) -> tuple[int, int, int]:
+        """Applied, unchanged and refused, this time and before."""
+        counts = [[int(part) for part in place.split()[1:]] for place in self.places.values()]
+        applied, unchanged, refused = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
+        return applied, unchanged, refused + self.refused_without_board
+
+
+@click.command()
+@click.argument("game")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--board", help="For lines that name no board.")
+@click.option("--again", is_flag=True, help="Load it even if it, or a part of it, was loaded before.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where refused lines go; FILE.rejects.ndjson by default.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@store_options
+def load(
+    game: str, file: Path, board: str | None, again: bool, rejects: Path | None, as_json: bool, settings: Settings  # noqa: FBT001
+) -> None:
+    """Load submissions from FILE (NDJSON or CSV, gzip or not, - for stdin) as a backfill.
+
+    Broken off in any way, it goes on where it was when it is called again with the same file.
+    """
+    rejects = rejects or Path(f"{'stdin' if str(file) == '-' else file}.rejects.ndjson")
+    with opened(settings) as services:
+        check_game(services, game)
+        progress = load_file(services, game, file, board=board, rejects=rejects, again=again)
+    applied, unchanged, refused = progress.totals()
+    report = {"lines": progress.line, "applied": applied, "unchanged": unchanged, "rejected": refused}
+    if as_json:
+        click.echo(jsontext.dumps({**report, "passed_over": progress.skipped}))
+    else:
+        click.echo(f"{progress.line} lines: {applied} applied, {unchanged} unchanged, {refused} rejected")
+    if progress.skipped:
+        say(f"{progress.skipped} of them had been loaded before and were passed over.")
+    if refused:
+        say(f"Rejected lines are in {rejects}.")
+
+
+def load_file(
+    services: Services,
+    game: str,
+    file: Path,
+    *,
+    board: str | None = None,
+    rejects: Path = Path("rejects.ndjson"),
+    again: bool = False,
+) -> "_Progress":
+    """Loads a file, or what is missing of it."""
+    with _seekable(file) as source:
+        digest = _digest(source, salt=services.clock().isoformat() if again else "")
+        return Loader(services, game, board, digest, rejects).run(_documents(source))
+
+
+class Loader:
+    """Applies documents in chunks, board by board."""
+
+    def __init__(self, services: Services, game: str, board: str | None, digest: str, rejects: Path) -> None:
+        self._services = services
+        self._game = game
+        self._board = board
+        self._digest = digest
+        self._rejects_path = rejects
+        self._progress = _Progress()
+
+    def run(self, documents: Iterable[tuple[int, Any]]) -> _Progress:
+        """Loads everything; answers the counts."""
+        size = self._services.settings.chunk_items
+        with _RejectsFile(self._rejects_path, self._digest) as rejects, _bar() as tell:
+            for chunk in _chunks(documents, _LINES_AT_ONCE):
+                groups: dict[str, list[tuple[int, Any, Submission]]] = {}
+                for line, document in chunk:
+                    self._progress.line = line
+                    item = _read(line, document, self._board)
+                    if isinstance(item, Rejection):
+                        self._progress.refused_without_board += 1
+                        rejects.write(line, document, item.refusal)
+                    else:
+                        groups.setdefault(item.board, []).append((line, document, item.submission))
+                for board, rows in groups.items():
+                    for start in range(0, len(rows), size):
+                        self._apply(board, rows[start : start + size], rejects)
+                tell(self._progress)
+        return self._progress
+
+    def _apply(self, name: str, rows: list[tuple[int, Any, Submission]], rejects: "_RejectsFile") -> None:
+        try:
+            board = self._services.registry.get(self._game, name)
+        except UnknownBoard as error:
+            self._progress.refused_without_board += len(rows)
+            for line, document, _ in rows:
+                rejects.write(line, document, Refusal(error.code, error.detail))
+            return
+        submissions = self._services.submissions
+        if name not in self._progress.places:
+            self._progress.places[name] = submissions.place_of(board, self._digest) or "0 0 0 0"
+        done = int(self._progress.places[name].split()[0])
+        self._progress.skipped += sum(line <= done for line, _, _ in rows)
+        rows = [row for row in rows if row[0] > done]
+        if not rows:
+            return
+        place = {"id": self._digest, "to": rows[-1][0]}
+        taken = [submission for _, _, submission in rows]
+        refused, now_at = submissions.load(board, taken, self._services.clock(), place)
+        self._progress.places[name] = now_at
+        for one in refused:
+            line, document, _ = rows[one.index]
+            rejects.write(line, document, one.refusal)
+
+
+class _RejectsFile:
+    """Refused lines with their reasons, each once however often the load was broken off."""
+
+    def __init__(self, path: Path, digest: str) -> None:
+        self._path = path
+        self._load = digest[:12]
+        self._file: IO[bytes] | None = None
+        self._written: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, line: int, document: Any, refusal: Refusal) -> None:
+        if self._file is None:
+            self._written = set(self._lines_there())
+            self._file = self._path.open("ab")
+        if line in self._written:
+            return
+        shown = None if isinstance(document, LeaderboardError) else document
+        row = {"load": self._load, "line": line, "code": refusal.code, "detail": refusal.detail, "item": shown}
+        self._file.write(jsontext.dumps(row) + b"\n")
+        self._file.flush()
+
+    def _lines_there(self) -> Iterator[int]:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as rows:
+            for row in rows:
+                with suppress(UnreadableBody, AttributeError, KeyError):
+                    known = jsontext.loads(row)
+                    if known["load"] == self._load:
+                        yield int(known["line"].text)
+
+
+@contextmanager
+def _seekable(file: Path) -> Iterator[IO[bytes]]:
+    """The file unpacked or not, as one that can be read twice: stdin goes through a temporary file on disk."""
+    if str(file) == "-":
+        with tempfile.TemporaryFile() as spool:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+            spool.seek(0)
+            yield spool
+        return
+    try:
+        opened_file = file.open("rb")
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}.", param_hint="FILE") from error
+    with opened_file:
+        yield opened_file
+
+
+def _digest(source: IO[bytes], salt: str) -> str:
+    digest = hashlib.sha256(salt.encode())
+    while piece := source.read(1024 * 1024):
+        digest.update(piece)
+    source.seek(0)
+    return digest.hexdigest()[:32]
+
+
+def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    """The numbered lines of the file as documents; an UnreadableBody stands for one that is none."""
+    magic = source.read(2)
+    source.seek(0)
+    unpacked: IO[bytes] = gzip.open(source, "rb") if magic == b"\x1f\x8b" else source  # type: ignore[assignment]
+    try:
+        buffered = io.BufferedReader(unpacked)  # type: ignore[type-var]
+        first = buffered.peek(1)[:4096].lstrip()
+        yield from _ndjson(buffered) if first[:1] in (b"{", b"") else _csv(buffered)
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise click.ClickException(f"The gzip file is broken: {error}.") from error
+
+
+def _ndjson(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, jsontext.loads(line)
+            except UnreadableBody as error:
+                yield number, error
+
+
+def _csv(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    """Rows by the names in the first line; empty cells are left out."""
+    reader = csv.DictReader(io.TextIOWrapper(source, "utf-8", errors="replace", newline=""))
+    for number, row in enumerate(reader, 2):
+        document: dict[str, Any] = {name: cell for name, cell in row.items() if name and cell not in (None, "")}
+        for name in _NUMERIC:
+            if name in document:
+                document[name] = Numeral(document[name])
+        if "metadata" in document:
+            try:
+                document["metadata"] = jsontext.loads(document["metadata"])
+            except UnreadableBody as error:
+                yield number, error
+                continue
+        yield number, document
+
+
+def _read(line: int, document: Any, board: str | None) -> Item | Rejection:
+    if isinstance(document, LeaderboardError):
+        return Rejection(line, Refusal(document.code, document.detail))
+    return read_item(line, document, board)
+
+
+def _chunks(documents: Iterable[tuple[int, Any]], size: int) -> Iterator[list[tuple[int, Any]]]:
+    iterator = iter(documents)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Says how far it is: in place on a terminal, a line now and then elsewhere."""
+    on_terminal = sys.stderr.isatty()
+    last = 0
+
+    def tell(progress: _Progress) -> None:
+        nonlocal last
+        if on_terminal:
+            click.echo(f"\r{progress.line:,} lines ", err=True, nl=False)
+        elif progress.line - last >= 100_000:
+            last = progress.line
+            say(f"{progress.line} lines")
+
+    yield tell
+    if on_terminal:
+        click.echo(err=True)

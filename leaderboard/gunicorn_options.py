@@ -1,0 +1,22 @@
+"""How gunicorn runs the service: for `leaderboard serve` and for `scripts/gunicorn.conf.py`."""
+
+from typing import Any
+
+from leaderboard.config import Settings
+
+
+def of(settings: Settings) -> dict[str, Any]:
+    """gunicorn's settings from ours."""
+    return {
+        "bind": f"{settings.host}:{settings.port}",
+        "workers": settings.workers or 1,
+        "worker_class": "gthread",
+        "threads": settings.threads,
+        "keepalive": 30,
+        "timeout": 60,
+        "graceful_timeout": 15,
+        "loglevel": "warning",
+        "limit_request_line": 8190,  # a player's id of 128 characters, percent-encoded, is up to 1.5 KB
+        "control_socket_disable": True,
+        "proc_name": "leaderboard",
+    }
