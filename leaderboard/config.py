@@ -46,7 +46,14 @@ class Settings:
         for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds"):
             if not 0 < getattr(self, name) <= 60:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be above 0 and at most 60.")
-        for name in ("redis_pool_size", "idempotency_hours", "max_body_bytes", "max_bulk_items", "chunk_items", "threads"):
+        for name in (
+            "redis_pool_size",
+            "idempotency_hours",
+            "max_body_bytes",
+            "max_bulk_items",
+            "chunk_items",
+            "threads",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
         for name in ("redis_retries", "read_staleness_ms", "workers", "port"):

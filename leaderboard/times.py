@@ -16,14 +16,12 @@ def parse_time(text: str) -> datetime:
     if match is None:
         raise ValueError("Not a time with an offset, such as 2026-11-22T10:15:00Z.")
     day, clock, fraction, _zulu, sign, hours, minutes = match.groups()
+    if sign is not None and (int(hours) > 23 or int(minutes) > 59):
+        raise ValueError(f"No such offset: {text}.")
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        local = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0').ljust(6, '0')[:6]}")
-        if sign is None:
-            return local.replace(tzinfo=UTC)
-        if int(hours) > 23 or int(minutes) > 59:
-            raise ValueError("No such offset.")
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        return (local - offset if sign == "+" else local + offset).replace(tzinfo=UTC)
+        local = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0').ljust(6, '0')[:6]}").replace(tzinfo=UTC)
+        return local - offset if sign == "+" else local + offset
     except (ValueError, OverflowError) as error:
         raise ValueError(f"No such time: {text}.") from error
 

@@ -18,7 +18,10 @@ from typing import Any
 def submissions(match: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What one match gives, board by board."""
     at = f"{match['date']}T{(match['time'] or '12:00').zfill(5)}:00Z"
-    sides = ((match["home"], match["home_goals"], match["away_goals"]), (match["away"], match["away_goals"], match["home_goals"]))
+    sides = (
+        (match["home"], match["home_goals"], match["away_goals"]),
+        (match["away"], match["away_goals"], match["home_goals"]),
+    )
     for club, scored, conceded in sides:
         margin = scored - conceded
         points = 3 if margin > 0 else 1 if margin == 0 else 0
@@ -43,7 +46,9 @@ def main() -> None:
     wanted = parser.parse_args()
     for line in sys.stdin:
         match = json.loads(line)
-        if (wanted.league or match["league"]) == match["league"] and (wanted.season or match["season"]) == match["season"]:
+        if (wanted.league or match["league"]) == match["league"] and (wanted.season or match["season"]) == match[
+            "season"
+        ]:
             for submission in submissions(match):
                 sys.stdout.write(json.dumps(submission, ensure_ascii=False, separators=(",", ":")) + "\n")
 

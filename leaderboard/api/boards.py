@@ -45,13 +45,26 @@ def delete(call: Call) -> Answer:
 
 OPERATIONS = [
     Operation(
-        put, "PUT", "/boards/{board}", "Create or change a board", {200: BoardAnswer, 201: BoardAnswer}, NoQuery,
-        body=BoardSchema, server_only=True, refusals=(409,),
+        put,
+        "PUT",
+        "/boards/{board}",
+        "Create or change a board",
+        {200: BoardAnswer, 201: BoardAnswer},
+        NoQuery,
+        body=BoardSchema,
+        server_only=True,
+        refusals=(409,),
     ),
     Operation(show_all, "GET", "/boards", "All boards of the game", {200: BoardsAnswer}, NoQuery),
     Operation(show, "GET", "/boards/{board}", "One board", {200: BoardAnswer}, NoQuery, refusals=(404,)),
     Operation(
-        delete, "DELETE", "/boards/{board}", "Remove a board and all its scores", {204: None}, NoQuery,
-        server_only=True, refusals=(404,),
+        delete,
+        "DELETE",
+        "/boards/{board}",
+        "Remove a board and all its scores",
+        {204: None},
+        NoQuery,
+        server_only=True,
+        refusals=(404,),
     ),
 ]

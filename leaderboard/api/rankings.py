@@ -11,7 +11,7 @@ from leaderboard.boards import cursors
 from leaderboard.boards.definition import Board
 from leaderboard.boards.numerals import Literal, OrderingError, exact, read_number
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
-from leaderboard.boards.rankings import Entry, Standing, View
+from leaderboard.boards.views import Entry, Standing, View
 from leaderboard.errors import InvalidInput
 from leaderboard.times import format_time
 
@@ -128,7 +128,9 @@ def _period(call: Call, board: Board, query: Mapping[str, Any]) -> Period:
         raise InvalidInput(f"This board keeps no window of {query['window']}.", code="window_not_kept")
     name: PeriodName = query.get("period", "all")
     if name not in board.periods:
-        raise InvalidInput(f"This board keeps no {name} periods.", code="period_not_kept", fields={"period": ["Not kept."]})
+        raise InvalidInput(
+            f"This board keeps no {name} periods.", code="period_not_kept", fields={"period": ["Not kept."]}
+        )
     try:
         if "id" in query:
             return board.calendar.parse(name, query["id"])
@@ -190,22 +192,40 @@ OPERATIONS = [
     _read(top, "/boards/{board}/top", "The best entries", schemas.TopAnswer, schemas.TopQuery),
     _read(player, "/boards/{board}/players/{player}", "One player", schemas.PlayerAnswer, schemas.PlayerQuery),
     Operation(
-        lookup, "POST", "/boards/{board}/lookup", "Many players at once", {200: schemas.LookupAnswer},
-        schemas.PeriodQuery, body=schemas.LookupBody, refusals=(404,),
+        lookup,
+        "POST",
+        "/boards/{board}/lookup",
+        "Many players at once",
+        {200: schemas.LookupAnswer},
+        schemas.PeriodQuery,
+        body=schemas.LookupBody,
+        refusals=(404,),
     ),
     _read(scores, "/boards/{board}/scores", "Entries in a score range", schemas.EntriesAnswer, schemas.ScoresQuery),
     _read(rank, "/boards/{board}/rank", "The rank a score would have", schemas.RankAnswer, schemas.RankQuery),
     _read(
-        percentile, "/boards/{board}/percentile", "The score that a share of the players reaches",
-        schemas.PercentileAnswer, schemas.PercentileQuery,
+        percentile,
+        "/boards/{board}/percentile",
+        "The score that a share of the players reaches",
+        schemas.PercentileAnswer,
+        schemas.PercentileQuery,
     ),
     _read(
-        distribution, "/boards/{board}/distribution", "How scores are spread", schemas.DistributionAnswer,
+        distribution,
+        "/boards/{board}/distribution",
+        "How scores are spread",
+        schemas.DistributionAnswer,
         schemas.DistributionQuery,
     ),
-    _read(periods, "/boards/{board}/periods", "Known periods, newest first", schemas.PeriodsAnswer, schemas.PeriodsQuery),
     _read(
-        player_everywhere, "/players/{player}", "One player on every board", schemas.PlayerBoardsAnswer,
-        schemas.PeriodQuery, refusals=(),
+        periods, "/boards/{board}/periods", "Known periods, newest first", schemas.PeriodsAnswer, schemas.PeriodsQuery
+    ),
+    _read(
+        player_everywhere,
+        "/players/{player}",
+        "One player on every board",
+        schemas.PlayerBoardsAnswer,
+        schemas.PeriodQuery,
+        refusals=(),
     ),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from leaderboard import jsontext
 from leaderboard.api import bodies
-from leaderboard.api.operations import BODY_BYTES, Answer, Call, Operation, load
+from leaderboard.api.operations import BODY_BYTES, Answer, Call, Operation
 from leaderboard.api.schemas import (
     BulkAnswer,
     BulkQuery,
@@ -153,19 +153,43 @@ def _report_document(report: Report) -> dict[str, Any]:
 
 OPERATIONS = [
     Operation(
-        submit, "POST", "/boards/{board}/scores", "Submit one score", {200: SubmitAnswer}, SubmitQuery,
-        body=items.SubmissionBody, refusals=(403, 404),
+        submit,
+        "POST",
+        "/boards/{board}/scores",
+        "Submit one score",
+        {200: SubmitAnswer},
+        SubmitQuery,
+        body=items.SubmissionBody,
+        refusals=(403, 404),
     ),
     Operation(
-        submit_many, "POST", "/scores", "Submit many scores, for any boards of the game", {200: BulkAnswer}, BulkQuery,
-        body=items.BulkBody, bulk=True, refusals=(403,),
+        submit_many,
+        "POST",
+        "/scores",
+        "Submit many scores, for any boards of the game",
+        {200: BulkAnswer},
+        BulkQuery,
+        body=items.BulkBody,
+        bulk=True,
+        refusals=(403,),
     ),
     Operation(
-        forget_on_board, "DELETE", "/boards/{board}/players/{player}", "Take a player off a board", {204: None},
-        NoQuery, server_only=True, refusals=(404,),
+        forget_on_board,
+        "DELETE",
+        "/boards/{board}/players/{player}",
+        "Take a player off a board",
+        {204: None},
+        NoQuery,
+        server_only=True,
+        refusals=(404,),
     ),
     Operation(
-        forget_everywhere, "DELETE", "/players/{player}", "Forget a player everywhere", {200: RemovedAnswer}, NoQuery,
+        forget_everywhere,
+        "DELETE",
+        "/players/{player}",
+        "Forget a player everywhere",
+        {200: RemovedAnswer},
+        NoQuery,
         server_only=True,
     ),
 ]

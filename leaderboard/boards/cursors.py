@@ -36,7 +36,7 @@ def period_of(cursor: str) -> tuple[str, str]:
 def _decode(cursor: str) -> _Fields:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        fields = _decoder.decode(raw)
+        fields: _Fields = _decoder.decode(raw)
     except (ValueError, binascii.Error, msgspec.DecodeError) as error:
         raise InvalidInput("This is no cursor of this service.", code="invalid_cursor") from error
     if not math.isfinite(fields[3]):

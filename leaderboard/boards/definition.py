@@ -1,8 +1,9 @@
 """What a board is: its definition as people write it, checked, and compiled into what the code works with."""
 
+import dataclasses
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
@@ -10,9 +11,11 @@ from typing import Any, cast
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from leaderboard import jsontext
-from leaderboard.boards import numerals, ordering
+from leaderboard.boards import numerals
 from leaderboard.boards.fields import Number, Strict, Text, Whole
+from leaderboard.boards.ordering import make_ordering
 from leaderboard.boards.periods import PERIOD_NAMES, Calendar, PeriodName
+from leaderboard.boards.sortkey import Field, Ordering
 from leaderboard.errors import InvalidInput
 from leaderboard.store.keys import BoardKeys
 
@@ -103,11 +106,11 @@ class Board:
     rev: str
     definition: Mapping[str, Any]
     # Which change of the definition brought each period in: what is younger lacks what came before.
-    added: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, int] = dataclasses.field(default_factory=dict)
     trimmed: bool = False  # it had max_entries once, so a period may lack what one inside it has
 
     @cached_property
-    def ordering(self) -> ordering.Ordering:
+    def ordering(self) -> Ordering:
         """The codec of its sort keys."""
         return _make_ordering(self.definition)
 
@@ -227,14 +230,12 @@ def _fill_bounds(data: dict[str, Any]) -> None:
         score["max"] = _MISSING_BOUND if score["max"] is None else score["max"]
 
 
-def _make_ordering(data: Mapping[str, Any]) -> ordering.Ordering:
+def _make_ordering(data: Mapping[str, Any]) -> Ordering:
     score, subscore = data["score"], data["subscore"]
     decimals = 0 if score["type"] == "integer" else score["decimals"]
-    first = ordering.Field(data["order"] == "desc", score["min"], score["max"], decimals)
-    second = subscore and ordering.Field(
-        subscore["order"] == "desc", subscore["min"], subscore["max"], subscore["decimals"]
-    )
-    return ordering.make_ordering(first, second, data["ties"] if data["ties"] in ("first", "last") else None)
+    first = Field(data["order"] == "desc", score["min"], score["max"], decimals)
+    second = subscore and Field(subscore["order"] == "desc", subscore["min"], subscore["max"], subscore["decimals"])
+    return make_ordering(first, second, data["ties"] if data["ties"] in ("first", "last") else None)
 
 
 def _calendar(data: Mapping[str, Any]) -> Calendar:

@@ -21,9 +21,8 @@ def check_player(player: str) -> None:
         raise ValueError(f"A player's id has 1 to {_LONGEST_PLAYER} characters.")
     if not player.isprintable() and any(_forbidden(ord(character)) for character in player):
         raise ValueError("A player's id has no control characters and no surrogates.")
-    if "/" in player or player in (".", ".."):
-        if any(segment in ("", ".", "..") for segment in player.split("/")):
-            raise ValueError("A player's id must be able to end a path: no segment that is empty, '.' or '..'.")
+    if ("/" in player or player[0] == ".") and any(part in ("", ".", "..") for part in player.split("/")):
+        raise ValueError("A player's id must be able to end a path: no segment that is empty, '.' or '..'.")
 
 
 def _forbidden(code: int) -> bool:
@@ -50,7 +49,7 @@ class PlayerId(Text):
     """A player's id."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        text = fields.String._deserialize(self, value, attr, data, **kwargs)
+        text = super()._deserialize(value, attr, data, **kwargs)
         try:
             check_player(text)
         except ValueError as error:
@@ -118,7 +117,9 @@ def as_decimal(value: Any) -> Decimal:
     """A JSON number of at most 40 digits as a Decimal. Raises ValidationError."""
     literal = value.text if isinstance(value, Numeral) else value
     try:
-        number, power = numerals.read_number(literal if isinstance(value, Numeral) or not isinstance(value, str) else "")
+        number, power = numerals.read_number(
+            literal if isinstance(value, Numeral) or not isinstance(value, str) else ""
+        )
     except numerals.OrderingError:
         raise ValidationError("Not a valid number.") from None
     if abs(number) >= 10**40 or abs(power) > 40:

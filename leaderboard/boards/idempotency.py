@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -42,7 +43,7 @@ class Plans:
         Raises InvalidInput (`idempotency_key_reused`) when the same key came with something else.
         """
         with translated():
-            kept = self._store.client.set(
+            kept: Any = self._store.client.set(
                 keys.plan(request), _encode(plan), nx=True, px=self.lifetime_ms, get=True
             )
         if kept is None:

@@ -19,6 +19,7 @@ from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
 from leaderboard.times import parse_time
 
+
 class SubmissionBody(Strict):
     """One score."""
 

@@ -88,7 +88,7 @@ def exact(value: Literal) -> Fraction:
 def to_grid(value: Literal, decimals: int) -> int:
     """The numeral in units of 10^-decimals. Raises ScoreNotExact when it lies between two of them."""
     if isinstance(value, str) and len(value) < 16 and value.isdecimal() and value.isascii() and value[0] != "0":
-        return int(value) * 10**decimals
+        return int(value) * int(10**decimals)
     number, power = read_number(value)
     if power + decimals < 0:
         places = "an integer" if decimals == 0 else f"a number with at most {decimals} decimals"

@@ -10,8 +10,6 @@ Pure; nothing but the standard library and `numerals`, which is the same.
 
 import math
 import struct
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -27,6 +25,7 @@ from leaderboard.boards.numerals import (
     read_number,
     to_grid,
 )
+from leaderboard.boards.sortkey import Field, Ordering, Placed
 
 EXACT = 2**53  # every integer up to here is a double
 OFFSET = 2**52  # packed values start here, clear of denormals
@@ -35,75 +34,6 @@ TIE_FROM_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 TIE_UNTIL_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z, excluded
 _TIE_RESOLUTIONS_MS = (1, 10, 100, 1000)
 _BIGGEST = float.fromhex("0x1.fffffffffffffp+1023")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One number of a sort key. `low` and `high` are stated bounds; `decimals` None means any double."""
-
-    descending: bool
-    low: Decimal | None = None
-    high: Decimal | None = None
-    decimals: int | None = None
-
-    def grid(self, bound: Decimal | None, missing: int, *, up: bool) -> int:
-        """A bound in units of the last decimal, moved inwards to the nearest one."""
-        if bound is None:
-            return missing
-        scaled = Fraction(bound) * 10 ** (self.decimals or 0)
-        return math.ceil(scaled) if up else math.floor(scaled)
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Where a submission stands: its key, and the best and worst key of the same (score, subscore)."""
-
-    key: float
-    floor: float
-    ceil: float
-
-
-class Ordering(ABC):
-    """What the rest of the service asks of a codec; nobody else knows whether a board ascends."""
-
-    score: Field
-    time_bits = 0
-    tie_resolution_ms: int | None = None
-
-    @abstractmethod
-    def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:
-        """The keys of a score. Raises OrderingError."""
-
-    @abstractmethod
-    def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
-        """What `sum` adds, as the numbers `submit.lua` takes. Raises OrderingError."""
-
-    @abstractmethod
-    def sum_limits(self) -> list[float]:
-        """What bounds a sum, as the numbers `submit.lua` takes."""
-
-    @abstractmethod
-    def decode(self, key: float) -> tuple[Score, Score | None]:
-        """The score and subscore of a key."""
-
-    @abstractmethod
-    def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
-        """The first and last key of the scores from `low` to `high`, both included; None where there are none."""
-
-    @property
-    @abstractmethod
-    def exact_range(self) -> tuple[Score, Score]:
-        """The lowest and highest score between which nothing is ever rounded or refused."""
-
-    def reaching(self, edge: int | float) -> tuple[float, float]:
-        """The first and last key of the scores that are at least `edge`, as both are shown."""
-        # On a decimal grid 0.1 means a tenth, not the double next to it.
-        value = Fraction(edge) if self.score.decimals is None or isinstance(edge, int) else Fraction(repr(edge))
-        return self.span(value, None) or (1.0, 0.0)
-
-    def exact_score(self, key: float) -> Fraction:
-        """The score of a key as a fraction, for interpolation."""
-        return Fraction(self.decode(key)[0])
 
 
 class PlainOrdering(Ordering):
@@ -156,7 +86,10 @@ class PlainOrdering(Ordering):
     @property
     def exact_range(self) -> tuple[Score, Score]:
         if self.score.decimals is not None:
-            low, high = self.score.grid(self.score.low, -EXACT, up=True), self.score.grid(self.score.high, EXACT, up=False)
+            low, high = (
+                self.score.grid(self.score.low, -EXACT, up=True),
+                self.score.grid(self.score.high, EXACT, up=False),
+            )
             return from_grid(low, self.score.decimals), from_grid(high, self.score.decimals)
         bounds = (self.score.low or Decimal(-EXACT)), (self.score.high or Decimal(EXACT))
         return max(bounds[0], Decimal(-EXACT)), min(bounds[1], Decimal(EXACT))
@@ -207,9 +140,7 @@ class PackedOrdering(Ordering):
         if not self.ties:
             key = _to_double(floor)
             return Placed(key, key, key)
-        return Placed(
-            _to_double(floor | self._tick(at_ms)), _to_double(floor), _to_double(floor | ~self._floor_mask)
-        )
+        return Placed(_to_double(floor | self._tick(at_ms)), _to_double(floor), _to_double(floor | ~self._floor_mask))
 
     def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
         change = to_grid(score, self.score.decimals or 0)
@@ -257,7 +188,9 @@ class PackedOrdering(Ordering):
         if first > last:
             return None
         shift = self.sub_bits + self.time_bits
-        best, worst = (self._high - last, self._high - first) if self.score.descending else (first - self._low, last - self._low)
+        best, worst = (
+            (self._high - last, self._high - first) if self.score.descending else (first - self._low, last - self._low)
+        )
         return _to_double(best << shift), _to_double(((worst + 1) << shift) - 1)
 
     @property
@@ -297,7 +230,7 @@ def make_ordering(score: Field, subscore: Field | None = None, ties: str | None 
             return PlainOrdering(score)
         low = score.grid(score.low, 0, up=True)
         high = score.grid(score.high, 0, up=False)
-        if -EXACT <= low and high <= EXACT:
+        if low >= -EXACT and high <= EXACT:
             return PlainOrdering(score)
         if score.low is None or score.high is None:
             raise DoesNotFit("Integers beyond 2^53 need both min and max.")
@@ -325,8 +258,7 @@ def _double(value: Fraction, *, up: bool) -> float:
     try:
         nearest = float(value)
     except OverflowError:
-        nearest = math.inf if value > 0 else -math.inf
-        return nearest
+        return math.inf if value > 0 else -math.inf
     if up and Fraction(nearest) < value:
         return math.nextafter(nearest, math.inf)
     if not up and Fraction(nearest) > value:

@@ -33,11 +33,11 @@ _DAY: Final = timedelta(days=1)
 _MOST_BEFORE: Final = {"year": 302, "month": 3624, "week": 15_758, "day": 110_303, "hour": 2_700_000}
 
 
-class InvalidPeriodId(ValueError):  # noqa: N818 - the name says what is wrong, "Error" would add nothing
+class InvalidPeriodId(ValueError):
     """An id that is misspelt, or that names a period which its calendar does not have."""
 
 
-class TimeOutOfRange(ValueError):  # noqa: N818 - as above
+class TimeOutOfRange(ValueError):
     """An instant, or a neighbour of a period, outside known time."""
 
 
@@ -174,8 +174,7 @@ class Calendar:
             rest = {"year": "-01-01", "month": "-01", "week": f"-{fourth}", "day": ""}[name]
             first = date.fromisoformat(period_id + rest)
             return _beginning_on(self, name, first - 3 * _DAY if name == "week" else first)
-        wall = datetime.fromisoformat(period_id.removesuffix("b"))
-        wall = datetime.combine(wall.date(), time(wall.hour))  # whatever else it said, the id will not match
+        wall = datetime.fromisoformat(period_id.removesuffix("b")).replace(microsecond=0, tzinfo=None)
         if not period_id.endswith("b"):
             return _hour_holding(self, _first_instant(self.zone, wall))
         # The second stretch of an hour may begin late in it, but reaches its end.

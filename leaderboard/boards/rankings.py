@@ -6,75 +6,35 @@ second question before the first is answered take two.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 from leaderboard.boards import cursors
-from leaderboard.boards.definition import Board
-from leaderboard.boards.numerals import Literal, Score, exact, present
+from leaderboard.boards.numerals import Literal, exact, present
 from leaderboard.boards.periods import Period
 from leaderboard.boards.registry import Registry
+from leaderboard.boards.views import (
+    Entry,
+    Page,
+    Stamp,
+    Standing,
+    View,
+    call,
+    flag,
+    is_stale,
+    key_text,
+    player_call,
+    read_entries,
+    read_entry,
+    read_stamp,
+    read_standing,
+)
 from leaderboard.errors import InvalidInput, StoreUnavailable, UnknownPlayer
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of a board."""
-
-    rank: int
-    player: str
-    score: Score
-    subscore: Score | None
-    metadata: str | None = None  # JSON text; None where it was not asked for or there is none
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is read: a period of a board, as of a time."""
-
-    board: Board
-    period: Period
-    now: datetime
-    metadata: bool = False
-
-    @property
-    def state(self) -> str:
-        """open until the period's end, then closed."""
-        return "open" if self.period.end is None or self.now < self.period.end else "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What an answer is true for."""
-
-    rev: str
-    version: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows in a row."""
-
-    stamp: Stamp
-    entries: list[Entry]
-    next: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One player's place, and the rows around it."""
-
-    stamp: Stamp
-    entry: Entry
-    percentile: float
-    entries: list[Entry]
 
 
 class Rankings:
@@ -89,10 +49,10 @@ class Rankings:
 
         def ask(view: View) -> Call:
             after = cursors.read(cursor, view.board.rev[:16], view.period) if cursor else ()
-            return _call("top", view, view.board.ties, limit + 1, _flag(view), *after)
+            return call("top", view, view.board.ties, limit + 1, flag(view), *after)
 
         view, (stamp, _, rank, rows, metadata) = self._read(view, ask)
-        entries = _entries(view, rank, int(_), rows, metadata)
+        entries = read_entries(view, rank, int(_), rows, metadata)
         more = None
         if len(entries) > limit:
             last = 2 * (limit - 1)
@@ -116,10 +76,10 @@ class Rankings:
         found = []
         answers = self._store.run_all([player_call(view, player, 0) for view in views]) if views else []
         for view, answer in zip(views, answers, strict=True):
-            if _is_stale(view, answer):
+            if is_stale(view, answer):
                 view, parts = self._read(view, lambda view: player_call(view, player, 0))  # noqa: PLW2901
             else:
-                parts = (_stamp(answer), *answer[3:])
+                parts = (read_stamp(answer), *answer[3:])
             standing = read_standing(view, player, parts)
             if standing is not None:
                 found.append((view, standing))
@@ -129,7 +89,7 @@ class Rankings:
         """The standings of many players, in rank order, and those who have none."""
         wanted = list(dict.fromkeys(players))
         view, (stamp, keys, ranks, metadata) = self._read(
-            view, lambda view: _call("lookup", view, view.board.ties, _flag(view), *wanted)
+            view, lambda view: call("lookup", view, view.board.ties, flag(view), *wanted)
         )
         rows, missing = [], []
         for number, player in enumerate(wanted):
@@ -137,7 +97,7 @@ class Rankings:
                 missing.append(player)
                 continue
             extra = metadata[number] if metadata else None
-            entry = _entry(view, ranks[number], player, float(keys[number]), extra)
+            entry = read_entry(view, ranks[number], player, float(keys[number]), extra)
             rows.append((float(keys[number]), player.encode(), entry))
         return stamp, [entry for *_, entry in sorted(rows, key=lambda row: row[:2])], missing
 
@@ -147,12 +107,12 @@ class Rankings:
         """The entries with scores from `low` to `high`, and how many there are."""
 
         def ask(view: View) -> Call:
-            span = view.board.ordering.span(low and exact(low), high and exact(high))
+            span = view.board.ordering.span(None if low is None else exact(low), None if high is None else exact(high))
             first, last = span or (1, 0)
-            return _call("range", view, view.board.ties, limit, _flag(view), _text(first), _text(last))
+            return call("range", view, view.board.ties, limit, flag(view), key_text(first), key_text(last))
 
         view, (stamp, index, rank, rows, metadata, inside) = self._read(view, ask)
-        return stamp, _entries(view, rank, index, rows, metadata), inside
+        return stamp, read_entries(view, rank, index, rows, metadata), inside
 
     def rank(self, view: View, score: Literal, subscore: Literal | None) -> tuple[Stamp, int]:
         """The rank that a score would have were it submitted now; nothing is written. Raises OrderingError."""
@@ -161,8 +121,8 @@ class Rankings:
             placed = view.board.ordering.place(score, subscore, _milliseconds(view.now))
             # A newcomer stands behind its equals where the first is ahead, before them where the last is.
             behind_equals = view.board.definition["ties"] == "first"
-            end = _text(placed.ceil) if behind_equals else "(" + _text(placed.floor)
-            return _call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
+            end = key_text(placed.ceil) if behind_equals else "(" + key_text(placed.floor)
+            return call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
 
         _, (stamp, counts) = self._read(view, ask)
         return stamp, counts[0] + 1
@@ -170,7 +130,7 @@ class Rankings:
     def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, int | float | None]:
         """The score it takes to be level with or ahead of `percent` % of the players."""
         view, (stamp, _, _, near, rows) = self._read(
-            view, lambda view: _call("spread", view, repr(float((100 - percent) / 100)))
+            view, lambda view: call("spread", view, repr(float((100 - percent) / 100)))
         )
         if stamp.total == 0:
             return stamp, None
@@ -183,7 +143,7 @@ class Rankings:
     def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[int | float, int | float, int]]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
         for _ in range(_MOST_TRIES):
-            view, (stamp, best, worst, _near, _rows) = self._read(view, lambda view: _call("spread", view, "0"))
+            view, (stamp, best, worst, _near, _rows) = self._read(view, lambda view: call("spread", view, "0"))
             if stamp.total == 0:
                 return stamp, []
             ends = sorted(view.board.ordering.exact_score(float(row[1])) for row in (best, worst))
@@ -203,8 +163,8 @@ class Rankings:
             ranges: list[str] = []
             for edge in edges:
                 first, last = view.board.ordering.reaching(edge)
-                ranges += [_text(first), _text(last)]
-            return _call("counts", view, "0", *ranges)
+                ranges += [key_text(first), key_text(last)]
+            return call("counts", view, "0", *ranges)
 
         _, (stamp, counts) = self._read(view, ask)
         return stamp, counts
@@ -224,7 +184,7 @@ class Rankings:
             stamp = Stamp(board.rev, int(version), 0)
             for period, (total, player, key) in zip(some, rows, strict=True):
                 if total:
-                    found.append((period, total, _entry(view, 1, player.decode(), float(key), None)))
+                    found.append((period, total, read_entry(view, 1, player.decode(), float(key), None)))
             if len(members) < limit:
                 break
             offset += limit
@@ -233,10 +193,10 @@ class Rankings:
     def _read(self, view: View, ask: Callable[[View], Call]) -> tuple[View, tuple[Any, ...]]:
         """Asks until the answer was given under the definition it was asked under: (that view, stamp and the rest)."""
         for _ in range(_MOST_TRIES):
-            call = ask(view)
-            answer = self._store.run(call.script, call.keys, call.args)
-            if not _is_stale(view, answer):
-                return view, (_stamp(answer), *answer[3:])
+            asked = ask(view)
+            answer = self._store.run(asked.script, asked.keys, asked.args)
+            if not is_stale(view, answer):
+                return view, (read_stamp(answer), *answer[3:])
             view = self._renew(view)
         raise StoreUnavailable("The board keeps changing; try again.")
 
@@ -246,65 +206,6 @@ class Rankings:
             raise InvalidInput(f"This board keeps no {view.period.name} periods.", code="period_not_kept")
         period = board.calendar.parse(view.period.name, view.period.id)
         return View(board, period, view.now, view.metadata)
-
-
-def player_call(view: View, player: str, around: int) -> Call:
-    """The call that reads one player's standing."""
-    return _call("player", view, view.board.ties, view.board.ordering.time_bits, around, _flag(view), player)
-
-
-def read_standing(view: View, player: str, answer: tuple[Any, ...]) -> Standing | None:
-    """What `player.lua` answered."""
-    stamp, *rest = answer
-    if not rest:
-        return None
-    key, rank, better, metadata, index, first_rank, rows, metadatas = rest
-    entry = _entry(view, rank, player, float(key), metadata or None)
-    percentile = 100 * (stamp.total - (better + 1)) / stamp.total
-    return Standing(stamp, entry, percentile, _entries(view, first_rank, index, rows, metadatas))
-
-
-def _call(script: str, view: View, *args: Any) -> Call:
-    keys, period_id = view.board.keys, view.period.id
-    names = [keys.meta, keys.standings(period_id), keys.dense(period_id), keys.metadata(period_id)]
-    return Call(script, names, args)
-
-
-def _flag(view: View) -> str:
-    return "1" if view.metadata else "0"
-
-
-def _is_stale(view: View, answer: Sequence[Any]) -> bool:
-    return bool(answer[0] != view.board.rev.encode())
-
-
-def _stamp(answer: Sequence[Any]) -> Stamp:
-    return Stamp(answer[0].decode(), int(answer[1]), answer[2])
-
-
-def _entries(
-    view: View, rank: int, index: int, rows: Sequence[bytes], metadata: Sequence[bytes | None]
-) -> list[Entry]:
-    """Rows of consecutive standings; only the first one's rank had to be asked for."""
-    found = []
-    before: float | None = None
-    for number in range(len(rows) // 2):
-        key = float(rows[2 * number + 1])
-        if before is not None and (view.board.ties == "unique" or key != before):
-            rank = rank + 1 if view.board.ties == "dense" else index + number + 1
-        before = key
-        extra = metadata[number] if metadata else None
-        found.append(_entry(view, rank, rows[2 * number].decode(), key, extra))
-    return found
-
-
-def _entry(view: View, rank: int, player: str, key: float, metadata: bytes | None) -> Entry:
-    score, subscore = view.board.ordering.decode(key)
-    return Entry(rank, player, score, subscore, metadata.decode() if metadata else None)
-
-
-def _text(key: float) -> str:
-    return repr(float(key))
 
 
 def _milliseconds(at: datetime) -> int:

@@ -1,4 +1,5 @@
-"""Where boards are kept: the database is the truth, the store holds a copy beside the data, each process a copy of that.
+"""Where boards are kept: the database is the truth, the store holds a copy beside the data,
+each process a copy of that.
 
 The copy in the store is written through on every change and filled in when it is missing (cache-aside). A process
 may keep its copy as long as it likes: every script compares its `rev` with the store's, and answers 'stale' rather
@@ -22,7 +23,7 @@ from leaderboard.boards.definition import Board, new_board
 from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
-from leaderboard.store.connection import Store, translated
+from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.keys import BoardKeys
 from leaderboard.store.locks import lock
 
@@ -53,7 +54,7 @@ class Registry:
         with translated():
             rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
         if rev is not None and text is not None:
-            board = Board.parse(game, name, rev.decode(), text)
+            board = Board.parse(game, name, as_text(rev), text)
         else:
             if self._row(game, name) is None:
                 raise UnknownBoard(name)
@@ -126,9 +127,7 @@ class Registry:
         with translated():
             self._store.client.hdel(old.keys.meta, "rev")  # the fence
         try:
-            fixed = old.fixed_differences(new.definition)
-            if fixed and self._has_scores(old.keys):
-                raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
+            self._check_change(old, new)
             self._purge(old.keys, set(old.periods) ^ set(new.periods))
             self._save(new, now, new=False)
         except BaseException:
@@ -137,10 +136,15 @@ class Registry:
         self._define(new, token)
         return new
 
+    def _check_change(self, old: Board, new: Board) -> None:
+        fixed = old.fixed_differences(new.definition)
+        if fixed and self._has_scores(old.keys):
+            raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
+
     def _known(self, keys: BoardKeys) -> Board | None:
         with translated():
             rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
-        return Board.parse(keys.game, keys.board, rev.decode(), text) if rev and text else None
+        return Board.parse(keys.game, keys.board, as_text(rev), text) if rev and text else None
 
     def _define(self, board: Board, token: str) -> None:
         arguments = [token, board.rev, board.dump(), secrets.randbits(52)]
@@ -175,7 +179,9 @@ class Registry:
         for name in names:
             for members in _batched(self.known_members(keys, name), _KEYS_AT_ONCE):
                 ids = [_id_of(member) for member in members]
-                spelled = [spell(period_id) for period_id in ids for spell in (keys.standings, keys.dense, keys.metadata)]
+                spelled = [
+                    spell(period_id) for period_id in ids for spell in (keys.standings, keys.dense, keys.metadata)
+                ]
                 with translated():
                     self._store.client.unlink(*spelled)
                     self._store.client.zrem(keys.known, *members)

@@ -17,7 +17,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.numerals import Score
 from leaderboard.boards.registry import Registry
 from leaderboard.errors import StoreUnavailable, UnknownBoard
-from leaderboard.store.connection import Store
+from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 5
@@ -101,7 +101,7 @@ class Chunk:
         self.letters, _, details = outcome.partition("|")
         self.details = details.split(",") if details else []
 
-    def extra(self, digest: str) -> str:
+    def kept_beside(self, digest: str) -> str:
         """What the marker keeps beside the outcome, so that a replay gives the same answer."""
         refused = [(one.index, one.refusal.code, one.refusal.detail) for one in self.refused]
         return msgspec.json.encode([digest, refused, self.taken, self.shown]).decode()
@@ -167,8 +167,9 @@ class Submissions:
 
     def place_of(self, board: Board, load_id: str) -> str | None:
         """How far a load has come: "line applied unchanged refused"."""
-        place = self._store.client.hget(board.keys.loads, load_id)
-        return place.decode() if place is not None else None
+        with translated():
+            place = self._store.client.hget(board.keys.loads, load_id)
+        return as_text(place) if place is not None else None
 
     def _run(
         self,
@@ -208,11 +209,11 @@ class Submissions:
             board = self._registry.keep_metadata(board)
         batch = Batch(board, context)
         for item in chunk.items:
-            refusal = batch.add(item.submission)
-            if refusal is None:
+            why = batch.add(item.submission)
+            if why is None:
                 chunk.taken.append(item.index)
             else:
-                chunk.refused.append(Rejection(item.index, refusal))
+                chunk.refused.append(Rejection(item.index, why))
         chunk.batch = batch
         if chunk.taken and context.ranks is not None:
             chunk.shown = [(period.name, period.id, show == 2) for period, show in batch.steps()]
@@ -225,7 +226,7 @@ class Submissions:
         if marking is None:
             message, keys = batch.message(place=place), batch.key_names()
         else:
-            extra = chunk.extra(marking.digest)
+            extra = chunk.kept_beside(marking.digest)
             message = batch.message(marker_ms=marking.lifetime_ms, extra=extra, place=place)
             keys = batch.key_names(batch.board.keys.marker(marking.request, chunk.number))
         return Call("submit", keys, [self._store.pack(message)])

@@ -22,7 +22,7 @@ def boards() -> None:
 @click.argument("game")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array of whole definitions.")
 @store_options
-def list_(game: str, as_json: bool, settings: Settings) -> None:  # noqa: FBT001 - click hands it by name
+def list_(game: str, as_json: bool, settings: Settings) -> None:
     """List the boards of GAME."""
     with opened(settings) as services:
         check_game(services, game)

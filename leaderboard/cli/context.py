@@ -34,13 +34,13 @@ class Group(click.Group):
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The settings that say where the data is, as options; handed on as `settings`."""
 
-    @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded store and SQLite.")
+    @click.option(
+        "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded store and SQLite."
+    )
     @click.option("--redis-url", help="Valkey or Redis to use instead of the embedded store.")
     @click.option("--database-url", help="SQLAlchemy URL to use instead of SQLite in the data folder.")
     def wrapped(data_dir: Path | None, redis_url: str | None, database_url: str | None, **rest: Any) -> Any:
-        settings = Settings.from_env().with_changes(
-            data_dir=data_dir, redis_url=redis_url, database_url=database_url
-        )
+        settings = Settings.from_env().with_changes(data_dir=data_dir, redis_url=redis_url, database_url=database_url)
         return command(settings=settings, **rest)
 
     return update_wrapper(wrapped, command)

@@ -29,7 +29,7 @@ def create(game: str, role: str, settings: Settings) -> None:
 @click.argument("game", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @store_options
-def list_(game: str | None, as_json: bool, settings: Settings) -> None:  # noqa: FBT001 - click hands it by name
+def list_(game: str | None, as_json: bool, settings: Settings) -> None:
     """List the keys, of GAME or of all."""
     with opened(settings) as services:
         found = services.access.list_keys(game)
@@ -57,5 +57,5 @@ def _document(key: KeyInfo) -> dict[str, str | None]:
         "game": key.game,
         "role": key.role,
         "created_at": format_time(key.created_at),
-        "revoked_at": key.revoked_at and format_time(key.revoked_at),
+        "revoked_at": format_time(key.revoked_at) if key.revoked_at else None,
     }

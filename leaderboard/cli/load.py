@@ -56,11 +56,19 @@ class _Progress:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--board", help="For lines that name no board.")
 @click.option("--again", is_flag=True, help="Load it even if it, or a part of it, was loaded before.")
-@click.option("--rejects", type=click.Path(path_type=Path), help="Where refused lines go; FILE.rejects.ndjson by default.")
+@click.option(
+    "--rejects", type=click.Path(path_type=Path), help="Where refused lines go; FILE.rejects.ndjson by default."
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @store_options
 def load(
-    game: str, file: Path, board: str | None, again: bool, rejects: Path | None, as_json: bool, settings: Settings  # noqa: FBT001
+    game: str,
+    file: Path,
+    board: str | None,
+    again: bool,
+    rejects: Path | None,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Load submissions from FILE (NDJSON or CSV, gzip or not, - for stdin) as a backfill.
 
@@ -220,11 +228,10 @@ def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
     """The numbered lines of the file as documents; an UnreadableBody stands for one that is none."""
     magic = source.read(2)
     source.seek(0)
-    unpacked: IO[bytes] = gzip.open(source, "rb") if magic == b"\x1f\x8b" else source  # type: ignore[assignment]
     try:
-        buffered = io.BufferedReader(unpacked)  # type: ignore[type-var]
-        first = buffered.peek(1)[:4096].lstrip()
-        yield from _ndjson(buffered) if first[:1] in (b"{", b"") else _csv(buffered)
+        with io.BufferedReader(gzip.GzipFile(fileobj=source) if magic == b"\x1f\x8b" else source) as unpacked:  # type: ignore[type-var]
+            first = unpacked.peek(1)[:4096].lstrip()
+            yield from _ndjson(unpacked) if first[:1] in (b"{", b"") else _csv(unpacked)
     except (EOFError, gzip.BadGzipFile) as error:
         raise click.ClickException(f"The gzip file is broken: {error}.") from error
 

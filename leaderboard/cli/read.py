@@ -9,11 +9,12 @@ import click
 
 from leaderboard import jsontext
 from leaderboard.boards.periods import PERIOD_NAMES, PeriodName
-from leaderboard.boards.rankings import Entry, View
+from leaderboard.boards.views import Entry, View
 from leaderboard.cli.context import check_game, opened, store_options
 from leaderboard.config import Settings
 from leaderboard.errors import InvalidInput
 from leaderboard.services import Services
+from leaderboard.times import format_time
 
 _ROWS_AT_ONCE = 1000
 
@@ -27,7 +28,13 @@ _ROWS_AT_ONCE = 1000
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @store_options
 def top(
-    game: str, board: str, period: PeriodName, period_id: str | None, limit: int, as_json: bool, settings: Settings  # noqa: FBT001
+    game: str,
+    board: str,
+    period: PeriodName,
+    period_id: str | None,
+    limit: int,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Show the best of BOARD as a table."""
     with opened(settings) as services:
@@ -51,9 +58,7 @@ def top(
 @click.option("--id", "period_id", help="Of a past period, such as 2026-W47; the current one by default.")
 @click.option("--format", "form", type=click.Choice(("ndjson", "csv")), default="ndjson", show_default=True)
 @store_options
-def export(
-    game: str, board: str, period: PeriodName, period_id: str | None, form: str, settings: Settings
-) -> None:
+def export(game: str, board: str, period: PeriodName, period_id: str | None, form: str, settings: Settings) -> None:
     """Write all standings of BOARD to stdout; `load` takes them back."""
     with opened(settings) as services:
         view = _view(services, game, board, period, period_id)
@@ -85,7 +90,7 @@ def _view(services: Services, game: str, board: str, period: PeriodName, period_
 
 def _time_within(view: View) -> str | None:
     """A time that puts a row back into the period it came from."""
-    return view.period.start and view.period.start.isoformat().replace("+00:00", "Z")
+    return format_time(view.period.start) if view.period.start else None
 
 
 def _all(services: Services, view: View) -> Iterator[Entry]:

@@ -2,32 +2,39 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from gunicorn.app.base import BaseApplication
 
 from leaderboard import gunicorn_options, logs
 from leaderboard.archive.database import Database
-from leaderboard.cli.context import say
 from leaderboard.config import PREFIX, Settings
+from leaderboard.errors import Unavailable
 from leaderboard.store.embedded import EmbeddedStore
+from leaderboard.store.folder import EmbeddedStoreError
 
 _READY_SECONDS = 330.0
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
 
 
 @click.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="0 for any that is free.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Web processes.  [default: one a core]")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded store and SQLite.")
-@click.option("--store", help="URL of a Valkey or Redis, or 'memory'; by default an embedded Valkey in the data folder.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded store and SQLite."
+)
+@click.option(
+    "--store", help="URL of a Valkey or Redis, or 'memory'; by default an embedded Valkey in the data folder."
+)
 @click.option("--database-url", help="SQLAlchemy URL to use instead of SQLite in the data folder.")
 def serve(
     host: str | None,
@@ -49,8 +56,41 @@ def serve(
     if settings.redis_url is not None:
         _run(settings)
         return
-    with EmbeddedStore.start(settings.data_dir, owner="leaderboard serve") as embedded:
-        _run(settings.with_changes(redis_url=embedded.url))
+    with _Kept(settings.data_dir) as url:
+        _run(settings.with_changes(redis_url=url))
+
+
+class _Kept:
+    """The embedded store, started again should it die on its own."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._ending = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> str:
+        self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
+        self._starter = os.getpid()
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self._store.url
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() == self._starter:  # a worker leaves this block too, on its way out
+            self._ending.set()
+            with self._lock:
+                self._store.stop()
+
+    def _watch(self) -> None:
+        while not self._ending.wait(_WATCH_SECONDS):
+            with self._lock:
+                if self._ending.is_set() or self._store.is_running():
+                    continue
+                _log.error("the store died; starting it again")
+                self._store.stop()
+                try:
+                    self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
+                except EmbeddedStoreError as error:
+                    _log.error("the store cannot be started", reason=error.detail)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -63,7 +103,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         for name, value in gunicorn_options.of(self._settings).items():
             self.cfg.set(name, value)
-        self.cfg.set("when_ready", lambda arbiter: _announce_when_ready(arbiter))
+        self.cfg.set("when_ready", _end_gracefully_on_ctrl_c)
+        self.cfg.set("post_worker_init", _begin_worker)
 
     def load(self) -> Any:
         from leaderboard.app import create_app  # noqa: PLC0415 - in the worker, after the fork
@@ -77,22 +118,29 @@ def _run(settings: Settings) -> None:
     _Gunicorn(settings).run()
 
 
-def _announce_when_ready(arbiter: Any) -> None:
-    """Says the one line as soon as a worker answers that both stores do."""
-    address = arbiter.LISTENERS[0].sock.getsockname()
+def _end_gracefully_on_ctrl_c(_arbiter: Any) -> None:
+    signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _begin_worker(worker: Any) -> None:
+    # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if worker.age == 1:
+        threading.Thread(target=_announce, args=(worker,), daemon=True).start()
+
+
+def _announce(worker: Any) -> None:
+    """Says the one line as soon as both stores answer."""
+    address = worker.sockets[0].getsockname()
     host = "127.0.0.1" if address[0] in ("0.0.0.0", "::") else address[0]  # noqa: S104 - compared, not bound
-    url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
-
-    def wait() -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:  # noqa: S310 - our own address
-                    if answer.status == 200:
-                        click.echo(f"Ready: {url}")
-                        return
-            except (urllib.error.URLError, OSError):
-                time.sleep(_POLL_SECONDS)
-        say(f"Listening at {url}, but the stores do not answer; see the log.")
-
-    threading.Thread(target=wait, daemon=True).start()
+    services = worker.wsgi.extensions["leaderboard"]
+    for _ in range(int(_READY_SECONDS / _POLL_SECONDS)):
+        try:
+            services.store.ping()
+            services.database.ping()
+        except Unavailable:
+            time.sleep(_POLL_SECONDS)
+        else:
+            click.echo(f"Ready: http://{f'[{host}]' if ':' in host else host}:{address[1]}")
+            return
+    _log.error("the stores do not answer")

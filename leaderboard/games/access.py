@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,10 +108,8 @@ class Access:
                 raise NotFound(f"There is no key {key_or_id!r}.", code="unknown_key")
             if row.revoked_at is None:
                 connection.execute(sa.update(api_keys).where(api_keys.c.id == row.id).values(revoked_at=now))
-        try:
+        with suppress(StoreUnavailable):  # its copy in the store runs out by itself
             self._remember(row.hash, None)
-        except StoreUnavailable:
-            pass  # its copy in the store runs out by itself
         return KeyInfo(row.id, row.game, row.role, row.created_at, row.revoked_at or now)
 
     def game_exists(self, game: str) -> bool:

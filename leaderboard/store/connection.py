@@ -23,7 +23,7 @@ _LONGEST_WAIT_SECONDS = 0.5
 class Store:
     """What the service asks of Valkey or Redis."""
 
-    def __init__(self, client: "redis.Redis[Any]", *, once: "redis.Redis[Any] | None" = None, in_memory: bool = False) -> None:
+    def __init__(self, client: redis.Redis, *, once: redis.Redis | None = None, in_memory: bool = False) -> None:
         """`client` retries; `once` does not, for what must not be sent twice."""
         self.client = client
         self._once = once or client
@@ -42,7 +42,9 @@ class Store:
         if not url.startswith("unix:"):
             options["socket_connect_timeout"] = settings.redis_connect_timeout_seconds
         backoff = ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)
-        again = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=Retry(backoff, settings.redis_retries), **options)
+        again = redis.BlockingConnectionPool.from_url(
+            url, timeout=1, retry=Retry(backoff, settings.redis_retries), **options
+        )
         once = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=Retry(backoff, 0), **options)
         return cls(redis.Redis(connection_pool=again), once=redis.Redis(connection_pool=once))
 
@@ -79,9 +81,9 @@ class Store:
             for call in calls:
                 script = self._script(call.script)
                 if call.script in seen:
-                    pipeline.execute_command("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args)
+                    pipeline.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
                 else:
-                    pipeline.execute_command("EVAL", script.text, len(call.keys), *call.keys, *call.args)
+                    pipeline.eval(script.text, len(call.keys), *call.keys, *call.args)
                 seen.add(call.script)
             return list(pipeline.execute())
 
@@ -115,6 +117,11 @@ class Store:
         return load(name, json_batches=self._in_memory)
 
 
+def as_text(value: bytes | str) -> str:
+    """What the client answers, as text."""
+    return value if isinstance(value, str) else value.decode()
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns the driver's errors into StoreUnavailable, keeping the cause."""
@@ -126,7 +133,7 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"The store is away: {type(error).__name__}.") from error
 
 
-def _memory_client() -> "redis.Redis[Any]":
+def _memory_client() -> redis.Redis:
     try:
         import fakeredis  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -11,31 +11,28 @@ Acknowledged writes survive any end of the starter. SIGKILL of the server itself
 while an fsync was under way (`appendfsync everysec` holds them back), a loss of power those of a second.
 """
 
-import fcntl
-import hashlib
 import importlib
 import json
 import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, Self
 from urllib.parse import quote
 
+from leaderboard.store.folder import EmbeddedPaths, EmbeddedStoreError, Holder, close, explained, private_fds
+
 START_SECONDS = 5.0  # until it listens, at least: who will not wait for the folder still has to wait for this
 LOADING_SECONDS = 300.0  # a server that reads a large append-only file is not a dead one
 STOP_SECONDS = 30.0  # the last fsync on a slow disk
-SOCKET_PATH_BYTES = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _OPTIONS = (
     "--port 0 --unixsocketperm 700 --daemonize no --databases 1 --maxmemory-policy noeviction "
     "--appendonly yes --appendfsync everysec --aof-load-truncated yes "
@@ -71,95 +68,6 @@ while not os.waitpid(server, os.WNOHANG)[0]:
     pause = min(pause * 2, 2)
 """
 
-_private_fds: set[int] = set()  # locks and pipes, which must not live on in a forked child
-
-
-class EmbeddedStoreError(Exception):
-    """The private store cannot be had; the message is for the person who wanted it."""
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EmbeddedStoreError(f"The private store cannot use its files: {error}") from error
-
-
-@dataclass(frozen=True)
-class _Holder:
-    """The text of the lock file: who took the folder. `lasting` is false if it is only for a `borrow`."""
-
-    pid: int = 0
-    owner: str = "another process"
-    started: str = "just now"
-    socket: str = ""
-    server_pid: int = 0
-    lasting: bool = False
-
-
-@dataclass(frozen=True)
-class EmbeddedPaths:
-    """Where the private store of a data folder keeps its files, and who has taken it."""
-
-    folder: Path
-    socket: Path
-    lock: Path
-    log: Path
-
-    @classmethod
-    def of(cls, data_dir: Path) -> Self:
-        """The absolute paths; nothing is created. A path too long for a socket is replaced by a short one."""
-        folder = data_dir.resolve() / "store"
-        name = f"leaderboard-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
-        bases = (tempfile.gettempdir(), "/tmp")  # noqa: S108 - see `prepare`
-        homes = (folder, *(Path(base).absolute() / name for base in bases))
-        sockets = [home / "valkey.sock" for home in homes]
-        usable = (path for path in sockets if len(os.fsencode(path)) <= SOCKET_PATH_BYTES)
-        return cls(folder, next(usable, sockets[-1]), folder / "lock", folder / "valkey.log")
-
-    @_explained()
-    def take(self) -> int | None:
-        """The lock's descriptor, the file's text emptied, the folder made; None if somebody else has it."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _flock(self.lock, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX)
-        if lock is not None:
-            os.ftruncate(lock, 0)
-        return lock
-
-    @_explained()
-    def holder(self) -> _Holder | None:
-        """Who has taken the folder; None if nobody has."""
-        try:
-            lock = _flock(self.lock, os.O_RDONLY, fcntl.LOCK_SH)
-            if lock is None:
-                return _Holder(**json.loads(self.lock.read_bytes()))
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError):  # somebody is about to write it
-            return _Holder()
-        _close(lock)
-        return None
-
-    def taken(self) -> EmbeddedStoreError:
-        """The error for a folder that stays somebody else's."""
-        holder = self.holder() or _Holder()
-        return EmbeddedStoreError(
-            f"The data folder {self.folder.parent} is in use by {holder.owner} "
-            f"(process {holder.pid or 'unknown'}, since {holder.started}; "
-            f"its store is process {holder.server_pid or 'unknown'}): end that one, or use another folder."
-        )
-
-    def prepare(self) -> None:
-        """Clear the way for a server's socket."""
-        home = self.socket.parent
-        home.mkdir(mode=0o700, exist_ok=True)
-        found = home.lstat()  # among everybody's temporary files a stranger's link could lie in wait
-        theirs = not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077
-        if theirs and home != self.folder:
-            raise EmbeddedStoreError(f"{home} must be a folder that only you can enter: remove it first.")
-        self.socket.unlink(missing_ok=True)  # left behind by a server that was killed
-
 
 class EmbeddedStore:
     """A running private store; only its starter stops it, while in a forked child `stop` does nothing."""
@@ -175,7 +83,7 @@ class EmbeddedStore:
         try:
             self._launch(lock, owner, lasting=lasting)
         finally:
-            _close(lock)
+            close(lock)
         try:
             self._await_answer(wait)
         except BaseException:
@@ -197,7 +105,7 @@ class EmbeddedStore:
                 return cls(paths, lock, owner, wait_seconds, lasting=True)
         raise paths.taken()
 
-    @_explained()
+    @explained()
     def _launch(self, lock: int, owner: str, *, lasting: bool) -> None:
         paths = self._paths
         command = [str(find_server()), *_OPTIONS.split(), "--save", "", "--unixsocket", str(paths.socket)]
@@ -209,7 +117,7 @@ class EmbeddedStore:
         try:
             self._sign(lock, owner, lasting=lasting)
         except BaseException:
-            _close(self._life)
+            close(self._life)
             self._watcher.wait()
             raise
 
@@ -220,7 +128,7 @@ class EmbeddedStore:
         if not self.pid:
             raise self._failure()
         started = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        holder = _Holder(self._starter, owner, started, str(self._paths.socket), self.pid, lasting)
+        holder = Holder(self._starter, owner, started, str(self._paths.socket), self.pid, lasting)
         os.pwrite(lock, json.dumps(asdict(holder)).encode(), 0)
 
     def _await_answer(self, wait: float) -> None:
@@ -251,7 +159,7 @@ class EmbeddedStore:
             return
         self._signal(signal.SIGTERM)  # directly too: the watcher may have been killed
         life, self._life = self._life, -1
-        _close(life)
+        close(life)
         if not self._ended(STOP_SECONDS):
             self._signal(signal.SIGKILL)
             self._ended(5.0)
@@ -308,7 +216,7 @@ def _find_or_start(paths: EmbeddedPaths, wait_seconds: float, owner: str) -> str
         lock = paths.take()
         if lock is not None:
             return EmbeddedStore(paths, lock, owner, wait_seconds, lasting=False)
-        holder = paths.holder() or _Holder()
+        holder = paths.holder() or Holder()
         state = _ping(holder.socket)
         if state == "ready" and (holder.lasting or holder.pid == os.getpid()):
             return _url(holder.socket)
@@ -339,39 +247,17 @@ def _spawn(command: list[str], lock: int, log: BinaryIO) -> tuple[subprocess.Pop
     env |= {"LC_ALL": "C", "WATCHER": _WATCHER}  # not an argument, where it would fill the screens of `ps`
     python = [sys.executable, "-I", "-S", "-c", "import os; exec(os.environ.pop('WATCHER'))"]
     end, life = os.pipe()
-    _private_fds.add(life)
+    private_fds.add(life)
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, and a server the operator installed
             [*python, str(lock), *command], stdin=end, stdout=subprocess.PIPE, stderr=log,
             pass_fds=(lock,), start_new_session=True, cwd="/", env=env,
         ), life  # fmt: skip
     except BaseException:
-        _close(life)
+        close(life)
         raise
     finally:
         os.close(end)
-
-
-def _flock(path: Path, flags: int, kind: int) -> int | None:
-    lock = os.open(path, flags, 0o600)
-    _private_fds.add(lock)
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        _close(lock)
-        if isinstance(error, BlockingIOError):
-            return None
-        raise
-    return lock
-
-
-def _close(*descriptors: int) -> None:
-    for descriptor in _private_fds.intersection(descriptors):
-        _private_fds.discard(descriptor)
-        os.close(descriptor)
-
-
-os.register_at_fork(after_in_child=lambda: _close(*_private_fds))  # here, so that nobody can forget it
 
 
 def _ping(path: str) -> Literal["ready", "loading", "silent"]:

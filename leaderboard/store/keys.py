@@ -1,29 +1,27 @@
 """Every key of the hot store, spelled here and nowhere else.
 
-====================================  ==========  ==========================  ==========================================
-key                                   type        lifetime                    meaning
-====================================  ==========  ==========================  ==========================================
-lb:{game:board}:meta                  hash        as its board                `rev` of the definition that the data is
-                                                                              encoded by, `def` (the definition),
-                                                                              `version` (changes with every change)
-lb:{game:board}:known                 sorted set  as its board                `week:2026-W47` for every period with data;
-                                                                              all scores 0, read in lexical order
-lb:{game:board}:open                  sorted set  as its board                the same members -> when the period closes,
-                                                                              Unix seconds (the scheduler's work list)
-lb:{game:board}:loads                 hash        as its board                load id -> place and counts of a `load`
-lb:{game:board}:all                   sorted set  as its board                player -> sort key, smaller is better
-lb:{game:board}:2026 | :2026-11       sorted set  end + retention, or last    the same for one period
-| :2026-W47 | :2026-11-22                         write, + 30 days
-| :2026-11-22T10
-lb:{game:board}:<period>:dense        sorted set  as the period               distinct sort keys (`ties: dense` only)
-lb:{game:board}:<period>:md           hash        as the period               player -> metadata of the score that stands
-lb:{game:board}:lock                  string      10 s                        token of who changes the definition
-lb:{game:board}:idem:<request>:<n>    string      24 h                        result of chunk n of an idempotent request
-idem:{<request>}                      string      24 h                        plan of an idempotent request, then its answer
-auth:{<hash>}                         string      seconds                     what an API key may do
-====================================  ==========  ==========================  ==========================================
+    key                                 type        lifetime  meaning
+    lb:{game:board}:meta                hash        board     `rev` of the definition the data is encoded by, `def`,
+                                                             the definition, and `version`, which changes with every
+                                                             change
+    lb:{game:board}:known               sorted set  board     `week:2026-W47` for every period with data; all scores
+                                                             0, read in lexical order
+    lb:{game:board}:open                sorted set  board     the same members -> when the period closes, Unix
+                                                             seconds: the scheduler's work
+    lb:{game:board}:loads               hash        board     load id -> place and counts of a `leaderboard load`
+    lb:{game:board}:all                 sorted set  board     player -> sort key; smaller is better
+    lb:{game:board}:<period id>         sorted set  period    the same for 2026, 2026-11, 2026-W47, 2026-11-22 or
+                                                             2026-11-22T10
+    lb:{game:board}:<period id>:dense   sorted set  period    distinct sort keys, on boards with `ties: dense`
+    lb:{game:board}:<period id>:md      hash        period    player -> metadata of the score that stands
+    lb:{game:board}:lock                string      10 s      token of whoever changes the definition
+    lb:{game:board}:idem:<request>:<n>  string      24 h      result of chunk n of an idempotent request
+    idem:{<request>}                    string      24 h      plan of an idempotent bulk request, then its answer
+    auth:{<hash>}                       string      seconds   what an API key may do
 
-All keys of one board share the hash tag in braces, so that a script over them is legal in a Cluster.
+A board's keys live as long as the board; a period's until its end and retention, or its last write, each plus
+30 days, whichever is later. All keys of one board share the hash tag in braces, so that a script over them is legal
+in a Cluster.
 """
 
 from dataclasses import dataclass

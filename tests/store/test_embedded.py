@@ -18,7 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from leaderboard.store import embedded
-from leaderboard.store.embedded import EmbeddedPaths, EmbeddedStore, EmbeddedStoreError, borrow, running_url
+from leaderboard.store.embedded import EmbeddedStore, borrow, running_url
+from leaderboard.store.folder import EmbeddedPaths, EmbeddedStoreError
 
 ROOT = Path(embedded.__file__).parents[2]
 
@@ -387,13 +388,13 @@ def test_a_start_that_fails_half_way_leaves_nothing_running(tmp_path: Path, monk
     def disk_is_full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    before = embedded._private_fds.copy()
+    before = embedded.private_fds.copy()
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", disk_is_full)
         with pytest.raises(EmbeddedStoreError, match="No space left"):
             EmbeddedStore.start(tmp_path)
     assert EmbeddedPaths.of(tmp_path).holder() is None
-    assert embedded._private_fds == before
+    assert embedded.private_fds == before
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

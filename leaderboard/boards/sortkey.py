@@ -1,0 +1,81 @@
+"""What a sort-key codec is: the fields it packs, and what the rest of the service asks of it.
+
+Pure; nothing but the standard library and `numerals`, which is the same.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from leaderboard.boards.numerals import Literal, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One number of a sort key. `low` and `high` are stated bounds; `decimals` None means any double."""
+
+    descending: bool
+    low: Decimal | None = None
+    high: Decimal | None = None
+    decimals: int | None = None
+
+    def grid(self, bound: Decimal | None, missing: int, *, up: bool) -> int:
+        """A bound in units of the last decimal, moved inwards to the nearest one."""
+        if bound is None:
+            return missing
+        scaled = Fraction(bound) * Fraction(10) ** (self.decimals or 0)
+        return math.ceil(scaled) if up else math.floor(scaled)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a submission stands: its key, and the best and worst key of the same (score, subscore)."""
+
+    key: float
+    floor: float
+    ceil: float
+
+
+class Ordering(ABC):
+    """What the rest of the service asks of a codec; nobody else knows whether a board ascends."""
+
+    score: Field
+    time_bits = 0
+    tie_resolution_ms: int | None = None
+
+    @abstractmethod
+    def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:
+        """The keys of a score. Raises OrderingError."""
+
+    @abstractmethod
+    def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
+        """What `sum` adds, as the numbers `submit.lua` takes. Raises OrderingError."""
+
+    @abstractmethod
+    def sum_limits(self) -> list[float]:
+        """What bounds a sum, as the numbers `submit.lua` takes."""
+
+    @abstractmethod
+    def decode(self, key: float) -> tuple[Score, Score | None]:
+        """The score and subscore of a key."""
+
+    @abstractmethod
+    def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
+        """The first and last key of the scores from `low` to `high`, both included; None where there are none."""
+
+    @property
+    @abstractmethod
+    def exact_range(self) -> tuple[Score, Score]:
+        """The lowest and highest score between which nothing is ever rounded or refused."""
+
+    def reaching(self, edge: int | float) -> tuple[float, float]:
+        """The first and last key of the scores that are at least `edge`, as both are shown."""
+        # On a decimal grid 0.1 means a tenth, not the double next to it.
+        value = Fraction(edge) if self.score.decimals is None or isinstance(edge, int) else Fraction(repr(edge))
+        return self.span(value, None) or (1.0, 0.0)
+
+    def exact_score(self, key: float) -> Fraction:
+        """The score of a key as a fraction, for interpolation."""
+        return Fraction(self.decode(key)[0])
