@@ -1,13 +1,15 @@
 """`leaderboard demo`: a season of real football to look at."""
 
+from contextlib import suppress
 from importlib import resources
 
 import click
 
 from leaderboard.boards.definition import read_definition
-from leaderboard.cli.context import opened, say, store_options
+from leaderboard.cli.context import opened, store_options
 from leaderboard.cli.load import load_file
 from leaderboard.config import Settings
+from leaderboard.errors import Unauthenticated
 from leaderboard.jsontext import Numeral
 from leaderboard.services import Services
 
@@ -38,35 +40,50 @@ BOARDS = {
 }
 
 
+TO_TRY = """
+The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of the game 'football'.
+
+  the page   {url}/
+  the API    {url}/docs/
+  a key      {key}
+
+The final table, and a score of your own:
+
+  curl -s -H 'Authorization: Bearer {key}' '{url}/v1/boards/points/top?limit=8'
+
+  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"player": "Newcastle United FC", "score": 3, "subscore": 2}}' '{url}/v1/boards/points/scores'
+"""
+
+
 @click.command()
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service listens.")
 @store_options
 def demo(url: str, settings: Settings) -> None:
     """Load the Premier League of 2023-24 into the game 'football', and print what to try."""
     with opened(settings) as services:
-        key = services.access.create_key(GAME, "server", services.clock())
-        make_boards(services)
-        sample = resources.files("leaderboard.demo") / "premier_league_2023_24.ndjson.gz"
-        with resources.as_file(sample) as path:
-            load_file(services, GAME, path)
-    say("The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of the game 'football'.")
-    click.echo(
-        f"""
-The page      {url}/
-The API       {url}/docs/
-A key         {key}
-
-The table, and a score of your own:
-
-  curl -s -H 'Authorization: Bearer {key}' '{url}/v1/boards/points/top?limit=8'
-
-  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
-       -d '{{"player": "Newcastle United FC", "score": 3, "subscore": 2}}' '{url}/v1/boards/points/scores'
-"""
-    )
+        click.echo(load_sample(services, url))
 
 
-def make_boards(services: Services) -> None:
-    """Makes the sample's boards, or leaves them as they are."""
+def load_sample(services: Services, url: str) -> str:
+    """Makes the sample's game, key, boards and scores, or leaves them as they are; answers what to try."""
+    key = _key(services)
     for name, definition in BOARDS.items():
         services.registry.put(GAME, name, read_definition(definition), services.clock())
+    sample = resources.files("leaderboard.demo") / "premier_league_2023_24.ndjson.gz"
+    with resources.as_file(sample) as path:
+        load_file(services, GAME, path)
+    return TO_TRY.format(url=url, key=key)
+
+
+def _key(services: Services) -> str:
+    """A key of the sample's game: the one made before, if it still opens something."""
+    file = services.settings.data_dir / "demo.key"
+    with suppress(OSError, Unauthenticated):
+        known = file.read_text("ascii").strip()
+        services.access.identify(known)
+        return known
+    key = services.access.create_key(GAME, "server", services.clock())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(key + "\n", "ascii")
+    return key

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from gunicorn.app.base import BaseApplication
 
 from leaderboard import gunicorn_options, logs
 from leaderboard.archive.database import Database
-from leaderboard.config import PREFIX, Settings
+from leaderboard.cli.demo import load_sample
+from leaderboard.config import Settings
 from leaderboard.errors import Unavailable
 from leaderboard.store.embedded import EmbeddedStore
 from leaderboard.store.folder import EmbeddedStoreError
@@ -36,6 +38,7 @@ _log = structlog.get_logger(__name__)
     "--store", help="URL of a Valkey or Redis, or 'memory'; by default an embedded Valkey in the data folder."
 )
 @click.option("--database-url", help="SQLAlchemy URL to use instead of SQLite in the data folder.")
+@click.option("--demo", is_flag=True, help="Load the sample results once it is ready, and print what to try.")
 def serve(
     host: str | None,
     port: int | None,
@@ -43,6 +46,7 @@ def serve(
     data_dir: Path | None,
     store: str | None,
     database_url: str | None,
+    demo: bool,
 ) -> None:
     """Run the service until Ctrl-C."""
     settings = Settings.from_env().with_changes(
@@ -54,10 +58,10 @@ def serve(
         settings = settings.with_changes(workers=multiprocessing.cpu_count())
     logs.configure(settings)
     if settings.redis_url is not None:
-        _run(settings)
+        _run(settings, demo=demo)
         return
     with _Kept(settings.data_dir) as url:
-        _run(settings.with_changes(redis_url=url))
+        _run(settings.with_changes(redis_url=url), demo=demo)
 
 
 class _Kept:
@@ -96,15 +100,16 @@ class _Kept:
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn in this process, configured from our settings; the app is made in each worker."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, demo: bool) -> None:
         self._settings = settings
+        self._demo = demo
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in gunicorn_options.of(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("when_ready", _end_gracefully_on_ctrl_c)
-        self.cfg.set("post_worker_init", _begin_worker)
+        self.cfg.set("post_worker_init", partial(_begin_worker, demo=self._demo))
 
     def load(self) -> Any:
         from leaderboard.app import create_app  # noqa: PLC0415 - in the worker, after the fork
@@ -112,24 +117,23 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         return create_app(self._settings)
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, *, demo: bool) -> None:
     Database.connect(settings).close()  # migrated once, before the workers come
-    os.environ[PREFIX + "DATA_DIR"] = str(settings.data_dir)
-    _Gunicorn(settings).run()
+    _Gunicorn(settings, demo=demo).run()
 
 
 def _end_gracefully_on_ctrl_c(_arbiter: Any) -> None:
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _begin_worker(worker: Any) -> None:
+def _begin_worker(worker: Any, *, demo: bool) -> None:
     # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if worker.age == 1:
-        threading.Thread(target=_announce, args=(worker,), daemon=True).start()
+        threading.Thread(target=_announce, args=(worker, demo), daemon=True).start()
 
 
-def _announce(worker: Any) -> None:
+def _announce(worker: Any, demo: bool) -> None:  # noqa: FBT001 - a thread's argument
     """Says the one line as soon as both stores answer."""
     address = worker.sockets[0].getsockname()
     host = "127.0.0.1" if address[0] in ("0.0.0.0", "::") else address[0]  # noqa: S104 - compared, not bound
@@ -141,6 +145,9 @@ def _announce(worker: Any) -> None:
         except Unavailable:
             time.sleep(_POLL_SECONDS)
         else:
-            click.echo(f"Ready: http://{f'[{host}]' if ':' in host else host}:{address[1]}")
+            url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
+            click.echo(f"Ready: {url}")
+            if demo:
+                click.echo(load_sample(services, url))
             return
     _log.error("the stores do not answer")
