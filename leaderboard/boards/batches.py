@@ -69,6 +69,10 @@ class Context:
     by_client: bool = False  # a game client: only where the board allows it, and only for now
 
 
+class _NoOpenPeriod(ValueError):
+    """Every period a submission could count in is closed."""
+
+
 @dataclass(slots=True)
 class _Profile:
     number: int
@@ -113,6 +117,8 @@ class Batch:
             self._add_numbers(item, (at - _EPOCH) // _MILLISECOND)
         except numerals.OrderingError as error:
             return Refusal(error.code, str(error))
+        except _NoOpenPeriod as error:
+            return Refusal("period_closed", str(error))
         except periods.TimeOutOfRange as error:
             return Refusal("time_out_of_range", str(error))
         except ValueError as error:
@@ -208,7 +214,7 @@ class Batch:
         ends = min((period.end for period in found if period.end), default=None)
         open_ones = [period for period in found if self._takes(period)]
         if not open_ones:
-            raise periods.TimeOutOfRange("Every period of that time is closed; a backfill could fill it.")
+            raise _NoOpenPeriod("Every period of that time is closed; a backfill could fill it.")
         names = tuple(period.id for period in open_ones)
         if names not in self._numbers:
             self.profiles.append(self._make_steps(open_ones))

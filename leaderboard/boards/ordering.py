@@ -10,6 +10,7 @@ Pure; nothing but the standard library and `numerals`, which is the same.
 
 import math
 import struct
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -76,12 +77,19 @@ class PlainOrdering(Ordering):
         return (int(value) if value.is_integer() and abs(value) < 1e21 else value), None
 
     def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
-        scale = 10 ** (self.score.decimals or 0)
-        first = -math.inf if low is None else _double(low * scale, up=True)
-        last = math.inf if high is None else _double(high * scale, up=False)
+        first = -math.inf if low is None else self._bound(low, math.ceil)
+        last = math.inf if high is None else self._bound(high, math.floor)
         if first > last:
             return None
         return (-last, -first) if self.score.descending else (first, last)
+
+    def reaching(self, edge: int | float) -> tuple[float, float]:
+        if self.score.decimals is not None:
+            return super().reaching(edge)
+        first = float(edge)
+        if first < edge:  # an integer between two doubles
+            first = math.nextafter(first, math.inf)
+        return (-math.inf, -first) if self.score.descending else (first, math.inf)
 
     @property
     def exact_range(self) -> tuple[Score, Score]:
@@ -99,6 +107,15 @@ class PlainOrdering(Ordering):
         if bound is None:
             return ScoreNotExact("Beyond the numbers this board holds exactly; state min and max to go further.")
         return ScoreOutOfRange(f"The {which} score of this board is {bound}.")
+
+    def _bound(self, value: Fraction, inwards: Callable[[Fraction], int]) -> float:
+        """The first number within a bound; on a board of doubles it is the nearest double, as it is for scores."""
+        if self.score.decimals is not None:
+            value = Fraction(inwards(value * 10**self.score.decimals))
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
 
     def _value(self, score: Literal) -> float:
         if self.score.decimals is not None:
@@ -251,19 +268,6 @@ def _finite(value: int | Fraction) -> float:
         return float(value)
     except OverflowError:
         raise ScoreOutOfRange("Beyond the largest double.") from None
-
-
-def _double(value: Fraction, *, up: bool) -> float:
-    """The nearest double that is not below (`up`) or not above the fraction."""
-    try:
-        nearest = float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-    if up and Fraction(nearest) < value:
-        return math.nextafter(nearest, math.inf)
-    if not up and Fraction(nearest) > value:
-        return math.nextafter(nearest, -math.inf)
-    return nearest
 
 
 def _halves(value: int) -> tuple[float, float]:

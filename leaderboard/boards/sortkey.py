@@ -72,8 +72,8 @@ class Ordering(ABC):
 
     def reaching(self, edge: int | float) -> tuple[float, float]:
         """The first and last key of the scores that are at least `edge`, as both are shown."""
-        # On a decimal grid 0.1 means a tenth, not the double next to it.
-        value = Fraction(edge) if self.score.decimals is None or isinstance(edge, int) else Fraction(repr(edge))
+        # Among decimals 0.1 means a tenth, not the double next to it.
+        value = Fraction(repr(edge)) if self.score.decimals and isinstance(edge, float) else Fraction(edge)
         return self.span(value, None) or (1.0, 0.0)
 
     def exact_score(self, key: float) -> Fraction:

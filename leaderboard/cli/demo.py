@@ -51,7 +51,8 @@ The final table, and a score of your own:
 
   curl -s -H 'Authorization: Bearer {key}' '{url}/v1/boards/points/top?limit=8'
 
-  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"player": "Newcastle United FC", "score": 3, "subscore": 2}}' '{url}/v1/boards/points/scores'
+  curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+-d '{{"player": "Newcastle United FC", "score": 3, "subscore": 2}}' '{url}/v1/boards/points/scores'
 """
 
 

@@ -133,7 +133,7 @@ def _begin_worker(worker: Any, *, demo: bool) -> None:
         threading.Thread(target=_announce, args=(worker, demo), daemon=True).start()
 
 
-def _announce(worker: Any, demo: bool) -> None:  # noqa: FBT001 - a thread's argument
+def _announce(worker: Any, demo: bool) -> None:
     """Says the one line as soon as both stores answer."""
     address = worker.sockets[0].getsockname()
     host = "127.0.0.1" if address[0] in ("0.0.0.0", "::") else address[0]  # noqa: S104 - compared, not bound

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from leaderboard.boards.numerals import (
@@ -274,6 +274,7 @@ def test_doubles_keep_their_order_and_come_back(descending: bool, values: list[f
             assert (key < other_key) == (value > other if descending else value < other)
 
 
+@example(False, 2.0**80)
 @given(st.booleans(), doubles)
 def test_what_a_board_of_doubles_shows_it_takes_back(descending: bool, value: float) -> None:
     ordering = make_ordering(Field(descending))

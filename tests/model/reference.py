@@ -130,6 +130,8 @@ class ModelGame:
         if codes:
             raise RefusedError(codes)
         touched = self._touched(rules, at, now, backfill=backfill)
+        if not touched:
+            raise RefusedError({"period_closed"})
         return self._apply(board, touched, Entry(item["player"], values, at, item.get("metadata")))
 
     def bulk(self, items: Iterable[Item], now: datetime, *, backfill: bool = False) -> Report:

@@ -43,8 +43,8 @@ local function submit_item(batch, slots, i, details)
     local slot, old, new = slots[step[1]], olds[n], news[n]
     local key_before, rank_before = show(batch, slot, step, player, old)
     if new then write(batch, slot, i, old, new) elseif batch.operator == 'last' then write_metadata(batch, slot, i) end
-    local now = old
-    if new then now = batch.limit > 0 and redis.call('ZSCORE', slot.standings, player) or new end
+    local now = new or old
+    if new and batch.limit > 0 then now = redis.call('ZSCORE', slot.standings, player) end -- false if not kept
     if new and not now then moved[n] = false end
     any = any or moved[n]
     if step[2] > 0 then

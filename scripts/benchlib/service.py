@@ -1,0 +1,150 @@
+"""The service as a user starts it, in a folder of its own that goes when it goes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote
+
+import redis
+
+from leaderboard.store.embedded import running_url
+
+GAME, BOARD = "bench", "main"
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SECONDS = 60.0
+
+
+class ServiceError(Exception):
+    """The service did not do as it should; the message is for the person at the screen."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: where it listens, its key, and its processes."""
+
+    host: str
+    port: int
+    key: str
+    socket: str
+    pid: int
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request outside of all measuring."""
+        request = urllib.request.Request(
+            f"http://{self.host}:{self.port}/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.key}",
+                "Content-Type": "application/json",
+                "Cache-Control": "no-cache",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
+            return json.load(answer)
+
+    def store(self) -> Any:
+        """A client of the service's own store."""
+        return redis.Redis(unix_socket_path=self.socket, protocol=2)
+
+    def workers(self) -> list[int]:
+        """The web processes' ids; [] where there is no /proc."""
+        return [int(pid) for pid in _read(f"/proc/{self.pid}/task/{self.pid}/children").split() if _is_worker(pid)]
+
+
+def _read(path: str) -> str:
+    with suppress(OSError):
+        return Path(path).read_text("utf-8", "replace")
+    return ""
+
+
+def _is_worker(pid: str) -> bool:
+    # The store's watcher is a child too; workers are forks, so they bear the command line of their parent.
+    return "\0serve\0" in _read(f"/proc/{pid}/cmdline")
+
+
+@contextmanager
+def running(workers: int) -> Iterator[Service]:
+    """Starts the service with a fresh data folder; ends it and removes the folder whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="leaderboard-bench-", ignore_cleanup_errors=True) as folder:
+        log_path = Path(folder) / "serve.log"
+        process = None
+        try:
+            with log_path.open("wb") as log, _undisturbed():
+                process = _start(Path(folder) / "data", workers, log)
+            yield _connect(process, Path(folder) / "data", log_path)
+        finally:
+            if process is not None:
+                _stop(process)
+
+
+def _start(data: Path, workers: int, log: IO[bytes]) -> "subprocess.Popen[str]":
+    # A session of its own: Ctrl-C reaches this script alone, which then ends the service in order.
+    command = ["serve", "--port", "0", "--workers", str(workers), "--data-dir", str(data)]
+    return subprocess.Popen(
+        [_leaderboard(), *command], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True, env=_env()
+    )
+
+
+def _connect(process: "subprocess.Popen[str]", data: Path, log: Path) -> Service:
+    assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
+    for line in process.stdout:
+        if line.startswith("Ready: "):
+            break
+    else:
+        raise ServiceError(f"The service did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+    host, _, port = line.split("//")[1].strip().rpartition(":")
+    made = subprocess.run(
+        [_leaderboard(), "keys", "create", GAME, "--data-dir", str(data)],
+        capture_output=True, text=True, check=False, env=_env(),
+    )  # fmt: skip
+    if made.returncode:
+        raise ServiceError(f"No key was made:\n{made.stderr}")
+    url = running_url(data)
+    if url is None:
+        raise ServiceError("The service runs, but its store is nowhere to be found.")
+    return Service(host, int(port), made.stdout.strip(), unquote(url.removeprefix("unix://")), process.pid)
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    with _undisturbed():
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what is left of it; its store follows by itself
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Puts off Ctrl-C and its like to the end of the block."""
+    seen: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: seen.append(number)) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if seen:
+        signal.raise_signal(seen[0])
+
+
+def _leaderboard() -> str:
+    return str(Path(sys.executable).with_name("leaderboard"))
+
+
+def _env() -> dict[str, str]:
+    """The environment without the caller's own settings of the service."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LEADERBOARD_")}
