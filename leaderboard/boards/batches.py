@@ -27,6 +27,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.fields import check_player
 from leaderboard.boards.numerals import Literal
 from leaderboard.boards.periods import Period
+from leaderboard.boards.sortkey import Placed
 from leaderboard.store.keys import BoardKeys
 
 FUTURE_SECONDS = 60  # how far ahead a clock may be
@@ -69,8 +70,12 @@ class Context:
     by_client: bool = False  # a game client: only where the board allows it, and only for now
 
 
-class _NoOpenPeriod(ValueError):
-    """Every period a submission could count in is closed."""
+class _Refused(ValueError):
+    """A submission that the board's codec has nothing against, and that is not taken all the same."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 @dataclass(slots=True)
@@ -106,23 +111,15 @@ class Batch:
 
     def add(self, item: Submission) -> Refusal | None:
         """Takes one submission, or says why not and is as it was before."""
-        if self.context.by_client and (refusal := self._refuse_client(item)):
-            return refusal
         try:
-            check_player(item.player)
-            at = item.at or self.context.now
-            if at > self._latest and not self.context.backfill:
-                return Refusal("time_in_future", "This time is more than a minute ahead.")
+            at = self._checked_time(item)
+            numbers = self._numbers_of(item, (at - _EPOCH) // _MILLISECOND)
             profile = self._profile_at(at)
-            self._add_numbers(item, (at - _EPOCH) // _MILLISECOND)
-        except numerals.OrderingError as error:
-            return Refusal(error.code, str(error))
-        except _NoOpenPeriod as error:
-            return Refusal("period_closed", str(error))
         except periods.TimeOutOfRange as error:
             return Refusal("time_out_of_range", str(error))
-        except ValueError as error:
-            return Refusal("validation_error", str(error))
+        except (numerals.OrderingError, _Refused) as error:
+            return Refusal(error.code, str(error))
+        self._add_numbers(numbers)
         self.profile.append(profile)
         self.players.append(item.player)
         if item.metadata is not None:
@@ -175,12 +172,21 @@ class Batch:
                 names += [keys.dense(period.id), keys.metadata(period.id)]
         return names
 
-    def _refuse_client(self, item: Submission) -> Refusal | None:
-        if self._definition["writes"] != "client":
-            return Refusal("forbidden", "Game clients may not write to this board.")
-        if item.at is not None:
-            return Refusal("forbidden", "Only server keys may set the time of a score.")
-        return None
+    def _checked_time(self, item: Submission) -> datetime:
+        if self.context.by_client and self._definition["writes"] != "client":
+            raise _Refused("forbidden", "Game clients may not write to this board.")
+        if self.context.by_client and item.at is not None:
+            raise _Refused("forbidden", "Only server keys may set the time of a score.")
+        if item.subscore is not None and self._definition["subscore"] is None:
+            raise _Refused("validation_error", "This board has no subscore.")
+        try:
+            check_player(item.player)
+        except ValueError as error:
+            raise _Refused("validation_error", str(error)) from error
+        at = item.at or self.context.now
+        if at > self._latest and not self.context.backfill:
+            raise _Refused("time_in_future", "This time is more than a minute ahead.")
+        return at
 
     def _stride(self) -> int:
         return 3 if self.board.keeps_metadata or self.board.ties == "dense" else 1
@@ -194,16 +200,20 @@ class Batch:
             and self.context.ranks is None
         )
 
-    def _add_numbers(self, item: Submission, at_ms: int) -> None:
+    def _numbers_of(self, item: Submission, at_ms: int) -> Placed | list[float]:
         ordering = self.board.ordering
         if self._operator == "sum":
-            self.deltas += ordering.delta(item.score, item.subscore, at_ms)
+            return ordering.delta(item.score, item.subscore, at_ms)
+        return ordering.place(item.score, item.subscore, at_ms)
+
+    def _add_numbers(self, numbers: Placed | list[float]) -> None:
+        if isinstance(numbers, list):
+            self.deltas += numbers
             return
-        placed = ordering.place(item.score, item.subscore, at_ms)
-        self.keys.append(repr(placed.key))
-        if ordering.time_bits:
-            self.floors.append(placed.floor)
-            self.ceils.append(placed.ceil)
+        self.keys.append(repr(numbers.key))
+        if self.board.ordering.time_bits:
+            self.floors.append(numbers.floor)
+            self.ceils.append(numbers.ceil)
 
     def _profile_at(self, at: datetime) -> int:
         last = self._last
@@ -214,7 +224,7 @@ class Batch:
         ends = min((period.end for period in found if period.end), default=None)
         open_ones = [period for period in found if self._takes(period)]
         if not open_ones:
-            raise _NoOpenPeriod("Every period of that time is closed; a backfill could fill it.")
+            raise _Refused("period_closed", "Every period of that time is closed; a backfill could fill it.")
         names = tuple(period.id for period in open_ones)
         if names not in self._numbers:
             self.profiles.append(self._make_steps(open_ones))

@@ -52,6 +52,7 @@ def _options() -> argparse.Namespace:
     add("--workers", type=int, default=2, metavar="N", help="web processes of the service (2)")
     add("--quick", action="store_true", help="2 seconds and 10,000 players: whether it works, not how fast")
     add("--case", action="append", metavar="TEXT", help="only cases whose name has this in it; may be repeated")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service, such as THREADS=4")
     add("--yardstick", action="store_true", help="also ZADDs of random members of a million, as redis-benchmark does")
     add("--redis-py", action="store_true", help="also the floor's commands through redis-py, a thread a connection")
     add("--json", type=Path, metavar="FILE", help="also write everything as JSON")
@@ -60,6 +61,8 @@ def _options() -> argparse.Namespace:
     options.players = options.players or (10_000 if options.quick else 100_000)
     if options.players % BULK_ITEMS or not BULK_ITEMS <= options.players <= 1_000_000:
         parser.error(f"--players is a multiple of {BULK_ITEMS}, up to a million")
+    if any("=" not in pair for pair in options.set):
+        parser.error("--set takes NAME=VALUE")
     if options.connections < 1 or options.workers < 1 or options.seconds <= 0:
         parser.error("--connections, --workers and --seconds are above 0")
     return options
@@ -67,7 +70,7 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace) -> int:
     warnings = machine.unrest()
-    with running(options.workers) as service:
+    with running(options.workers, dict(pair.split("=", 1) for pair in options.set)) as service:
         bench = _Bench(options, service)
         store_info = service.store().info("server")
         version = store_info.get("valkey_version") or store_info["redis_version"]
@@ -84,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     for problem in problems:
         print(f"FAILED  {problem}", file=sys.stderr)
     if options.json:
-        chosen = {name: getattr(options, name) for name in ("connections", "seconds", "players", "workers")}
+        chosen = {name: getattr(options, name) for name in ("connections", "seconds", "players", "workers", "set")}
         document: dict[str, Any] = {"machine": described, "warnings": warnings, "options": chosen, "load": bench.loaded}
         document |= {"cases": [row.document() for row in bench.rows], "extras": extras, "problems": problems}
         report.write(options.json, document)
@@ -97,7 +100,8 @@ def _say_where(described: dict[str, str | int], warnings: list[str], options: ar
         print(f"NOT A QUIET MACHINE: {'; '.join(warnings)}. Take the figures for a lower bound.")
     print(
         f"{options.workers} workers, {options.players:,} players in {len(PERIODS)} periods, "
-        f"{options.connections} connections, {options.seconds:g} seconds a measurement\n",
+        f"{options.connections} connections, {options.seconds:g} seconds a measurement"
+        f"{''.join(f', {pair}' for pair in options.set)}\n",
         flush=True,
     )
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import redis
 
+from leaderboard.config import PREFIX
 from leaderboard.store.embedded import running_url
 
 GAME, BOARD = "bench", "main"
@@ -73,25 +74,28 @@ def _is_worker(pid: str) -> bool:
 
 
 @contextmanager
-def running(workers: int) -> Iterator[Service]:
-    """Starts the service with a fresh data folder; ends it and removes the folder whatever happens."""
+def running(workers: int, settings: Mapping[str, str]) -> Iterator[Service]:
+    """Starts the service with a fresh data folder; ends it and removes the folder whatever happens.
+
+    `settings` are the service's, as in the environment but without their prefix.
+    """
     with tempfile.TemporaryDirectory(prefix="leaderboard-bench-", ignore_cleanup_errors=True) as folder:
         log_path = Path(folder) / "serve.log"
         process = None
         try:
             with log_path.open("wb") as log, _undisturbed():
-                process = _start(Path(folder) / "data", workers, log)
+                process = _start(Path(folder) / "data", workers, _env(settings), log)
             yield _connect(process, Path(folder) / "data", log_path)
         finally:
             if process is not None:
                 _stop(process)
 
 
-def _start(data: Path, workers: int, log: IO[bytes]) -> "subprocess.Popen[str]":
+def _start(data: Path, workers: int, env: dict[str, str], log: IO[bytes]) -> "subprocess.Popen[str]":
     # A session of its own: Ctrl-C reaches this script alone, which then ends the service in order.
     command = ["serve", "--port", "0", "--workers", str(workers), "--data-dir", str(data)]
     return subprocess.Popen(
-        [_leaderboard(), *command], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True, env=_env()
+        [_leaderboard(), *command], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True, env=env
     )
 
 
@@ -105,7 +109,7 @@ def _connect(process: "subprocess.Popen[str]", data: Path, log: Path) -> Service
     host, _, port = line.split("//")[1].strip().rpartition(":")
     made = subprocess.run(
         [_leaderboard(), "keys", "create", GAME, "--data-dir", str(data)],
-        capture_output=True, text=True, check=False, env=_env(),
+        capture_output=True, text=True, check=False, env=_env({}),
     )  # fmt: skip
     if made.returncode:
         raise ServiceError(f"No key was made:\n{made.stderr}")
@@ -145,6 +149,7 @@ def _leaderboard() -> str:
     return str(Path(sys.executable).with_name("leaderboard"))
 
 
-def _env() -> dict[str, str]:
-    """The environment without the caller's own settings of the service."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("LEADERBOARD_")}
+def _env(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment with these settings of the service, and none of the caller's own."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return others | {PREFIX + name: value for name, value in settings.items()}

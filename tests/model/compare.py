@@ -32,11 +32,14 @@ PERCENTS = ("0", "25", "33.3", "50", "75", "87.5", "99.9", "100")
 
 @dataclass
 class Comparison:
-    """One round of questions, as of the caller's time; chance picks what cannot be asked in full."""
+    """One round of questions, as of the caller's time; the seed picks what cannot be asked in full."""
 
     caller: Caller
     model: ModelGame
-    chance: Random
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)
 
     def everything(self) -> None:
         for board in self.model.boards:
@@ -69,8 +72,7 @@ class Comparison:
             asked.append((rules.calendar.ago(name, now, ago), {"period": name, "ago": str(ago)}))
             held = [line.period for line in self.model.periods(board, name)]
             asked += [
-                (period, {"period": name, "id": period.id})
-                for period in self.chance.sample(held, min(2, len(held)))
+                (period, {"period": name, "id": period.id}) for period in self.chance.sample(held, min(2, len(held)))
             ]
         return asked
 
@@ -120,7 +122,8 @@ class _Standing:
 
     def __post_init__(self) -> None:
         self.caller, self.model = self.comparison.caller, self.comparison.model
-        self.chance = self.comparison.chance
+        # Of its own, so that a play cut shorter still asks the same of what is left.
+        self.chance = Random(f"{self.comparison.seed} {self.board} {self.period.id}")
         self.rules = self.model.boards[self.board].rules
         self.total = self.model.total(self.board, self.period)
         self.rows: list[Row] = self.model.top(self.board, self.period, 1000)[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import singledispatchmethod
-from random import Random
 from typing import Any
 
 from .compare import Comparison
@@ -33,9 +32,9 @@ class Driver:
     """One fresh game, and the model of it."""
 
     def __init__(self, service: Service, play: Play) -> None:
-        service.new_game()
         self.caller = Caller(service, play.start)
         self.caller.move_to(play.start)
+        service.new_game()
         self.model = ModelGame()
         self.definitions = {name: dict(definition) for name, definition in play.definitions.items()}
         for name in self.definitions:
@@ -49,7 +48,7 @@ class Driver:
         self._compare(play.seed).everything()
 
     def _compare(self, seed: int) -> Comparison:
-        return Comparison(self.caller, self.model, Random(seed))
+        return Comparison(self.caller, self.model, seed)
 
     @singledispatchmethod
     def do(self, operation: Operation) -> None:
@@ -122,9 +121,7 @@ class Driver:
             return None
         return [] if ranks == "none" else list(self.model.boards[board].rules.kept[::2])
 
-    def _check_outcome(
-        self, rules: Rules, answer: Any, outcome: Outcome, item: Item, asked: list[str] | None
-    ) -> None:
+    def _check_outcome(self, rules: Rules, answer: Any, outcome: Outcome, item: Item, asked: list[str] | None) -> None:
         assert answer["player"] == item["player"]
         assert answer["updated"] is outcome.updated, (item, answer)
         if outcome.counted_in_longest:

@@ -87,7 +87,7 @@ class ModelGame:
     period at all; "period", it still counts in those that closed within the grace.
     """
 
-    def __init__(self, late_rule: Literal["item", "period"] = "item") -> None:
+    def __init__(self, late_rule: Literal["item", "period"] = "period") -> None:
         self.boards: dict[str, Board] = {}
         self.late_rule = late_rule
 

@@ -178,8 +178,7 @@ class Standing:
             return [Bin(low, high, len(exact))]
         edges = [reported(low + (high - low) * step / bins) for step in range(bins + 1)]
         counts = [
-            sum(edges[i] <= score and (score < edges[i + 1] or i == bins - 1) for score in scores)
-            for i in range(bins)
+            sum(edges[i] <= score and (score < edges[i + 1] or i == bins - 1) for score in scores) for i in range(bins)
         ]
         return [Bin(edges[i], edges[i + 1], counts[i]) for i in range(bins)]
 

@@ -121,6 +121,14 @@ class Play:
     operations: list[Operation]
     seed: int
 
+    def written(self) -> str:
+        """The example as Python, one line an operation."""
+        steps = "".join(f"        {operation!r},\n" for operation in self.operations)
+        return (
+            f"Play(\n    definitions={self.definitions!r},\n    start={self.start!r},\n"
+            f"    operations=[\n{steps}    ],\n    seed={self.seed},\n)"
+        )
+
 
 def period_names() -> st.SearchStrategy[tuple[str, ...]]:
     return st.one_of(
@@ -134,9 +142,7 @@ def _bounds(*pairs: tuple[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.sampled_from(pairs).map(lambda pair: {"min": pair[0], "max": pair[1]})
 
 
-def _with(
-    spec: dict[str, Any], bounds: st.SearchStrategy[dict[str, Any]]
-) -> st.SearchStrategy[dict[str, Any]]:
+def _with(spec: dict[str, Any], bounds: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     return bounds.map(lambda stated: {**spec, **{k: v for k, v in stated.items() if v is not None}})
 
 
@@ -146,9 +152,7 @@ _WHOLE = _bounds((None, None), (-6, 6), (0, None), (None, 10))
 _HUGE = _bounds((0, 2**61), (-(2**60), 2**60), (BIG[0] - 511, BIG[0] + 489))
 
 FREE_SCORES = st.one_of(
-    st.sampled_from(
-        ({"type": "number"}, {"type": "number", "min": -2.5, "max": 5.5}, {"type": "number", "min": 0})
-    ),
+    st.sampled_from(({"type": "number"}, {"type": "number", "min": -2.5, "max": 5.5}, {"type": "number", "min": 0})),
     _with({"type": "integer"}, _WHOLE),
     st.integers(1, 3).flatmap(lambda d: _with({"type": "number", "decimals": d}, st.one_of(_HALVES, _WHOLE))),
     _with({"type": "integer"}, _HUGE),
@@ -222,50 +226,54 @@ def literals(field: Field, operator: str) -> st.SearchStrategy[str]:
     return st.sampled_from(good * (1 + 5 * len(odd) // len(good)) + odd)
 
 
-def moments() -> st.SearchStrategy[int | str | None]:
+def _moments() -> st.SearchStrategy[int | str | None]:
     """When a submission says it was: mostly nothing, else milliseconds beside now, or a fixed time."""
     near = (-1, -59 * _SECOND, -600 * _SECOND, -_HOUR, -2 * _HOUR, -_DAY, -8 * _DAY, -40 * _DAY)
     ahead = (_SECOND, 60 * _SECOND, 60 * _SECOND + 1, _DAY)
+    between = (-700 * _SECOND, -25 * 60 * _SECOND, -50 * 60 * _SECOND, -5 * _HOUR - 1, -20 * _HOUR)
     fixed = ("2011-02-03T04:05:06Z", "1999-12-31T23:59:59+00:00")
-    unsaid: tuple[None, ...] = (None,) * 20
-    return st.one_of(st.sampled_from(unsaid + near + ahead + fixed), st.integers(-3 * _HOUR, 0))
+    unsaid: tuple[None, ...] = (None,) * 24
+    return st.sampled_from(unsaid + near + between + ahead + fixed)
+
+
+_MOMENTS = _moments()
+_PLAYERS = st.sampled_from(PLAYERS)
+_METADATA = st.sampled_from((None, None, {"car": "red"}, {"car": "blau ü"}, {}))
+_RANKS = st.sampled_from((None, None, "none", "some"))
+_MOVES = st.sampled_from(
+    [_SECOND // 1000, 7, 999, _SECOND, 59 * _SECOND, 10 * 60 * _SECOND, 55 * 60 * _SECOND] * 2
+    + [_HOUR, 3 * _HOUR + 1, 23 * _HOUR, _DAY, 3 * _DAY + 12345, 7 * _DAY, 31 * _DAY, 200 * _DAY]
+)
 
 
 def drafts(boards: dict[str, dict[str, Any]]) -> st.SearchStrategy[Draft]:
     """Submissions for any of the boards."""
-    metadata = st.sampled_from((None, None, {"car": "red"}, {"car": "blau ü"}, {}))
-
-    def for_board(name: str) -> st.SearchStrategy[Draft]:
-        rules = rules_of(boards[name])
+    for_boards = []
+    for name, definition in sorted(boards.items()):
+        rules = rules_of(definition)
         score, *more = (literals(field, rules.operator) for field in rules.fields)
         subscore = more[0] if more else st.none()
-        return st.builds(Draft, st.just(name), st.sampled_from(PLAYERS), score, subscore, moments(), metadata)
-
-    return st.sampled_from(sorted(boards)).flatmap(for_board)
+        for_boards.append(st.builds(Draft, st.just(name), _PLAYERS, score, subscore, _MOMENTS, _METADATA))
+    return st.one_of(for_boards)
 
 
 def operations(boards: dict[str, dict[str, Any]]) -> st.SearchStrategy[Operation | None]:
     """What may happen; None, nothing at all, is what an operation shrinks to."""
     draft, board, seed = drafts(boards), st.sampled_from(sorted(boards)), st.integers(0, 2**16)
-    submit = st.builds(Submit, draft, st.sampled_from((None, None, "none", "some")))
+    submit = st.builds(Submit, draft, _RANKS)
     batch = st.lists(draft, min_size=1, max_size=12).map(tuple)
-    bulk = st.builds(Bulk, batch, st.booleans(), st.booleans())
-    move = st.one_of(st.integers(1, 120 * _SECOND), st.integers(1, _DAY), st.integers(_DAY, 40 * _DAY))
-    delete = st.builds(DeletePlayer, st.one_of(board, board, st.none()), st.sampled_from(PLAYERS))
-    change = st.builds(PutBoard, board, st.one_of(st.none(), period_names(), period_names()))
-    remake = st.builds(DeleteBoard, board, st.sampled_from((True, True, True, False)))
     weighted: list[tuple[int, st.SearchStrategy[Any]]] = [
-        (2, st.none()),
+        (1, st.none()),
         (14, submit),
-        (14, bulk),
-        (8, st.builds(Move, move)),
-        (2, delete),
-        (2, change),
-        (1, remake),
+        (14, st.builds(Bulk, batch, st.booleans(), st.booleans())),
+        (8, st.builds(Move, _MOVES)),
+        (2, st.builds(DeletePlayer, st.one_of(board, board, st.none()), _PLAYERS)),
+        (2, st.builds(PutBoard, board, st.one_of(st.none(), period_names()))),
+        (1, st.builds(DeleteBoard, board, st.sampled_from((True, True, True, False)))),
         (1, st.builds(Check, seed)),
     ]
     kinds = [kind for weight, kind in weighted for _ in range(weight)]
-    return st.integers(0, len(kinds) - 1).flatmap(kinds.__getitem__)
+    return st.sampled_from(kinds).flatmap(lambda kind: kind)
 
 
 @st.composite
@@ -274,7 +282,7 @@ def plays(draw: st.DrawFn) -> Play:
     names = draw(st.lists(st.sampled_from(BOARDS), min_size=1, max_size=3, unique=True))
     boards = {name: draw(definitions()) for name in names}
     operation = operations(boards)
-    drawn = draw(st.lists(operation, min_size=30, max_size=60))
+    drawn = draw(st.lists(operation, min_size=12, max_size=60))
     return Play(
         definitions=boards,
         start=draw(st.sampled_from(STARTS)),

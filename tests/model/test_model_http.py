@@ -9,14 +9,16 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 
 from .drive import Driver
+from .shrink import smallest
 from .strategies import Play, plays
 from .wire import Caller, Service, board_path, check_error, exact
 
 START = datetime(2031, 6, 4, 12, 0, tzinfo=UTC)
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "40"))
+SHRINK_SECONDS = float(os.environ.get("MODEL_SHRINK_SECONDS", "60"))
 
 SUBSCORE = {"order": "asc", "min": 0, "max": 9}
 BOUNDED = {"type": "integer", "min": 0, "max": 99}
@@ -27,6 +29,7 @@ WIDE = {"type": "integer", "min": 0, "max": 2**40}
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # `smallest` shrinks, and much faster
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,
@@ -35,15 +38,28 @@ WIDE = {"type": "integer", "min": 0, "max": 2**40}
 )
 @given(play=plays())
 def test_the_service_answers_as_the_model_does(service: Service, play: Play) -> None:
-    note(f"starts at {play.start.isoformat()}")
+    if failure_of(service, play) is None:
+        return
+    play = smallest(play, lambda candidate: failure_of(service, candidate) is not None, SHRINK_SECONDS)
+    note(f"The smallest play that fails:\n{play.written()}")
     Driver(service, play).run(play)
+    pytest.fail("failed before, and now it does not")
+
+
+def failure_of(service: Service, play: Play) -> Exception | None:
+    """What goes wrong in a play, an answer of an unexpected shape included."""
+    try:
+        Driver(service, play).run(play)
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as failure:
+        return failure
+    return None
 
 
 @pytest.fixture
 def caller(service: Service) -> Caller:
-    service.new_game()
     caller = Caller(service, START)
     caller.move_to(START)
+    service.new_game()
     return caller
 
 
@@ -83,9 +99,7 @@ def submit(caller: Caller, score: str) -> Any:
     ],
     ids=json.dumps,
 )
-def test_a_definition_that_does_not_go_together_is_refused(
-    caller: Caller, definition: dict[str, Any]
-) -> None:
+def test_a_definition_that_does_not_go_together_is_refused(caller: Caller, definition: dict[str, Any]) -> None:
     check_error(put(caller, definition, 422), 422)
     assert caller.send("GET", board_path("cup")).status == 404
 

@@ -41,9 +41,7 @@ def test_in_utc(name: str, period_id: str, starts_at: str, ends_at: str) -> None
         ("Australia/Lord_Howe", "2026-04-04T15:10", "2026-04-05T01b", "2026-04-04T15:00", "2026-04-04T15:30"),
     ],
 )
-def test_hours_follow_the_wall_clock(
-    zone: str, instant: str, period_id: str, starts_at: str, ends_at: str
-) -> None:
+def test_hours_follow_the_wall_clock(zone: str, instant: str, period_id: str, starts_at: str, ends_at: str) -> None:
     period = Calendar(zone).at("hour", utc(instant))
     assert (period.id, period.starts_at, period.ends_at) == (period_id, utc(starts_at), utc(ends_at))
 

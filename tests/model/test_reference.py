@@ -195,10 +195,7 @@ def test_times_that_are_refused() -> None:
     assert cup.refusal("a", 1, at="1999-12-31T23:59:59.999Z") == {"time_out_of_range"}
     cup.add("a", 1, at="2026-11-22T11:31:00+01:00")
     report = cup.game.bulk(
-        [
-            {"board": board, "player": "b", "score": "1", "at": "2026-12-22T00:00:00Z"}
-            for board in ("cup", "x")
-        ],
+        [{"board": board, "player": "b", "score": "1", "at": "2026-12-22T00:00:00Z"} for board in ("cup", "x")],
         NOW,
         backfill=True,
     )

@@ -98,10 +98,7 @@ def player_path(player: str, board: str | None = None, *, slashes: bool = False)
 def item_text(item: Mapping[str, Any]) -> str:
     """A submission with its literals exactly as they stand."""
     numbers = {"score", "subscore"}
-    parts = (
-        f"{json.dumps(name)}: {value if name in numbers else json.dumps(value)}"
-        for name, value in item.items()
-    )
+    parts = (f"{json.dumps(name)}: {value if name in numbers else json.dumps(value)}" for name, value in item.items())
     return "{" + ", ".join(parts) + "}"
 
 
