@@ -50,9 +50,9 @@ _submission_schema = SubmissionBody()
 
 
 class _FastItem(msgspec.Struct, forbid_unknown_fields=True):
-    board: str
     player: str
     score: msgspec.Raw
+    board: str = ""
     subscore: msgspec.Raw = _NOTHING
     at: str | None = None
     metadata: msgspec.Raw = _NOTHING
@@ -108,8 +108,21 @@ def read_submission(document: Any) -> Submission:
         raise InvalidInput("The submission is not acceptable.", fields=flatten(error.messages)) from error
 
 
+def read_line(index: int, line: bytes, board: str | None = None) -> Item | Rejection:
+    """One line of many; `board` where it does not name its own."""
+    try:
+        fast = _fast_lines.decode(line)
+        fast.board = fast.board or board or ""
+        return _fast_item(index, fast)
+    except (msgspec.MsgspecError, _OddError, RecursionError, ValueError):
+        document = _read_line(line)
+    if isinstance(document, UnreadableBody):
+        return Rejection(index, Refusal(document.code, document.detail))
+    return read_item(index, document, board)
+
+
 def read_item(index: int, document: Any, board: str | None = None) -> Item | Rejection:
-    """One item of many; `board` where it does not name its own."""
+    """One document of many; `board` where it does not name its own."""
     try:
         if board is not None and isinstance(document, dict):
             document = {"board": board, **document}
@@ -160,6 +173,8 @@ def _check_metadata(text: str) -> None:
 
 
 def _fast_item(index: int, item: _FastItem) -> Item:
+    if not item.board:
+        raise _OddError
     subscore, metadata = bytes(item.subscore), bytes(item.metadata)
     submission = Submission(
         item.player,

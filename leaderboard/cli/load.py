@@ -23,7 +23,7 @@ import click
 
 from leaderboard import jsontext
 from leaderboard.boards.batches import Refusal, Submission
-from leaderboard.boards.items import read_item
+from leaderboard.boards.items import read_item, read_line
 from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.cli.context import check_game, opened, say, store_options
 from leaderboard.config import Settings
@@ -183,8 +183,13 @@ class _RejectsFile:
             self._file = self._path.open("ab")
         if line in self._written:
             return
-        shown = None if isinstance(document, LeaderboardError) else document
-        row = {"load": self._load, "line": line, "code": refusal.code, "detail": refusal.detail, "item": shown}
+        row = {
+            "load": self._load,
+            "line": line,
+            "code": refusal.code,
+            "detail": refusal.detail,
+            "item": _shown(document),
+        }
         self._file.write(jsontext.dumps(row) + b"\n")
         self._file.flush()
 
@@ -225,7 +230,7 @@ def _digest(source: IO[bytes], salt: str) -> str:
 
 
 def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    """The numbered lines of the file as documents; an UnreadableBody stands for one that is none."""
+    """The numbered lines of the file as JSON text or documents; an UnreadableBody stands for one that is none."""
     magic = source.read(2)
     source.seek(0)
     try:
@@ -239,10 +244,7 @@ def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
 def _ndjson(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
-            try:
-                yield number, jsontext.loads(line)
-            except UnreadableBody as error:
-                yield number, error
+            yield number, line
 
 
 def _csv(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
@@ -263,9 +265,23 @@ def _csv(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
 
 
 def _read(line: int, document: Any, board: str | None) -> Item | Rejection:
+    if isinstance(document, bytes):
+        return read_line(line, document, board)
     if isinstance(document, LeaderboardError):
         return Rejection(line, Refusal(document.code, document.detail))
     return read_item(line, document, board)
+
+
+def _shown(document: Any) -> Any:
+    """A refused line as the rejects file shows it: the document, or its text where it is none."""
+    if isinstance(document, LeaderboardError):
+        return None
+    if isinstance(document, bytes):
+        try:
+            return jsontext.loads(document)
+        except UnreadableBody:
+            return document.decode("utf-8", "replace")[:2000]
+    return document
 
 
 def _chunks(documents: Iterable[tuple[int, Any]], size: int) -> Iterator[list[tuple[int, Any]]]:

@@ -41,6 +41,12 @@ def test_percentiles_between_neighbours_that_are_level_or_far_apart(service: Any
     assert found == [-10, -4, 5, 5, 5, 205, 1005]
 
 
+def test_percentiles_beyond_2_to_the_53(service: Any) -> None:
+    fill(service, [2**61 + n for n in range(5)], score={"type": "integer", "min": 0, "max": 2**62})
+    found = [read(service, "/boards/b/percentile", p=p)["score"] for p in (0, 25, 75, 100, "12.5")]
+    assert found == [2**61, 2**61 + 1, 2**61 + 3, 2**61 + 4, Decimal(f"{2**61}.5")]
+
+
 def test_percentiles_of_one_player_and_of_none(service: Any) -> None:
     fill(service, [7])
     assert [read(service, "/boards/b/percentile", p=p)["score"] for p in (0, 50, 100)] == [7, 7, 7]
@@ -72,7 +78,6 @@ def test_a_players_percentile_counts_the_rank_of_a_shared_board(service: Any, ti
         ({}, ["0.1", "0.2", "0.3", "0.7", "-0.1"]),
         ({"decimals": 1}, ["0.1", "0.2", "0.3", "0.7", "-0.1", "1.0"]),
         ({"decimals": 2}, ["0.01", "0.02", "0.03", "0.04", "1000000"]),
-        ({"type": "integer", "min": 0, "max": 2**62}, [2**61, 2**61 + 1, 2**61 + 2, 2**61 + 3, 2**61 + 10]),
         ({"min": -5, "max": 5}, [-5, 5]),
     ],
 )
@@ -89,7 +94,18 @@ def test_a_distribution_counts_everybody_once(service: Any, order: str, spec: An
             low, high = Fraction(one["from"]), Fraction(one["to"])
             assert one["count"] == sum(low <= value < high or value == high == max(values) for value in values), one
             exact = min(values) + (max(values) - min(values)) * Fraction(place + 1, number)
-            assert abs(high - exact) <= abs(exact) / 2**52
+            assert abs(high - exact) <= max(map(abs, values)) / 2**51
+
+
+@pytest.mark.parametrize("number", [2, 5, 10, 3, 4, 20])
+def test_a_distribution_beyond_2_to_the_53_counts_what_its_edges_say(service: Any, number: int) -> None:
+    scores = [2**61, 2**61 + 1, 2**61 + 2, 2**61 + 3, 2**61 + 10]
+    fill(service, scores, score={"type": "integer", "min": 0, "max": 2**62}, periods=["all"])
+    bins = read(service, "/boards/b/distribution", bins=number)["bins"]
+    for one in bins:
+        assert one["count"] == sum(one["from"] <= s < one["to"] or s == one["to"] == scores[-1] for s in scores), one
+    widths = [one["to"] - one["from"] for one in bins]
+    assert max(widths) - min(widths) < Decimal("0.001")
 
 
 def test_distributions_of_level_players_and_of_none(service: Any) -> None:
@@ -97,8 +113,8 @@ def test_distributions_of_level_players_and_of_none(service: Any) -> None:
     assert sum(one["count"] for one in read(service, "/boards/b/distribution", bins=4)["bins"]) == 3
     service.put_board("empty")
     assert sum(one["count"] for one in read(service, "/boards/empty/distribution")["bins"]) == 0
-    fill(service, [1, 2])
-    assert len(read(service, "/boards/b/distribution")["bins"]) == 20
+    service.bulk([{"board": "empty", "player": f"p{n}", "score": n} for n in range(2)])
+    assert len(read(service, "/boards/empty/distribution")["bins"]) == 20
     for bins in ("0", "-1", "x", "1.5", "1000000"):
         assert service.request("GET", "/v1/boards/b/distribution", query={"bins": bins}).status == 422, bins
 

@@ -180,7 +180,6 @@ def test_what_is_no_number_is_refused(caller: Caller, score: str) -> None:
         {"time_zone": "Europe/Vienna"},
         {"week_start": "sunday"},
         {"day_start": "04:00"},
-        {"partitions": 2},
     ],
     ids=json.dumps,
 )
