@@ -233,10 +233,10 @@ def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
     """The numbered lines of the file as JSON text or documents; an UnreadableBody stands for one that is none."""
     magic = source.read(2)
     source.seek(0)
+    unpacked = gzip.GzipFile(fileobj=source) if magic == b"\x1f\x8b" else source
     try:
-        with io.BufferedReader(gzip.GzipFile(fileobj=source) if magic == b"\x1f\x8b" else source) as unpacked:  # type: ignore[type-var]
-            first = unpacked.peek(1)[:4096].lstrip()
-            yield from _ndjson(unpacked) if first[:1] in (b"{", b"") else _csv(unpacked)
+        first = unpacked.peek(1)[:4096].lstrip()  # type: ignore[union-attr]  # all files opened here can peek
+        yield from _ndjson(unpacked) if first[:1] in (b"{", b"") else _csv(unpacked)
     except (EOFError, gzip.BadGzipFile) as error:
         raise click.ClickException(f"The gzip file is broken: {error}.") from error
 
@@ -247,21 +247,27 @@ def _ndjson(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
             yield number, line
 
 
-def _csv(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
+def _csv(source: Any) -> Iterator[tuple[int, Any]]:
     """Rows by the names in the first line; empty cells are left out."""
-    reader = csv.DictReader(io.TextIOWrapper(source, "utf-8", errors="replace", newline=""))
-    for number, row in enumerate(reader, 2):
-        document: dict[str, Any] = {name: cell for name, cell in row.items() if name and cell not in (None, "")}
-        for name in _NUMERIC:
-            if name in document:
-                document[name] = Numeral(document[name])
-        if "metadata" in document:
-            try:
-                document["metadata"] = jsontext.loads(document["metadata"])
-            except UnreadableBody as error:
-                yield number, error
-                continue
-        yield number, document
+    text = io.TextIOWrapper(source, "utf-8", errors="replace", newline="")
+    try:
+        for number, row in enumerate(csv.DictReader(text), 2):
+            yield number, _csv_document(row)
+    finally:
+        text.detach()
+
+
+def _csv_document(row: dict[str | Any, str | Any]) -> Any:
+    document: dict[str, Any] = {name: cell for name, cell in row.items() if name and cell not in (None, "")}
+    for name in _NUMERIC:
+        if name in document:
+            document[name] = Numeral(document[name])
+    if "metadata" in document:
+        try:
+            document["metadata"] = jsontext.loads(document["metadata"])
+        except UnreadableBody as error:
+            return error
+    return document
 
 
 def _read(line: int, document: Any, board: str | None) -> Item | Rejection:

@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 import pytest
 import zstandard
-from malformed import BAD_JSON, BOTH, BOUNDED, GOOD, GROUPS, JSON, MANY, NDJSON, ONE, Case, bad_documents, with_body
+
+from .malformed import BAD_JSON, BOTH, BOUNDED, GOOD, GROUPS, JSON, MANY, NDJSON, ONE, Case, bad_documents, with_body
 
 FRESH = {"Cache-Control": "no-cache"}
 Group = Callable[[], Iterator[Case]]

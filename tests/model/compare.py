@@ -57,7 +57,9 @@ class Comparison:
         for board, held in self.model.boards.items():
             for name in held.rules.kept:
                 period = held.rules.calendar.at(name, self.caller.now)
-                _Standing(self, board, period, {"period": name}).top()
+                standing = _Standing(self, board, period, {"period": name})
+                standing.top()
+                standing.metadata()
 
     def _periods_to_ask(self, board: str) -> list[tuple[Period, dict[str, str]]]:
         """The periods of now, those just before, and some that hold entries; each in one of its spellings."""

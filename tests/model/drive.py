@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from .compare import Comparison
+from .periods import Calendar
 from .reference import Item, ModelGame, Outcome
 from .rules import TIE_FROM, RefusedError, Rules, rules_of, tick_choices
 from .strategies import Bulk, Check, DeleteBoard, DeletePlayer, Move, Operation, Play, PutBoard, Submit
@@ -60,7 +61,13 @@ class Driver:
 
     @do.register
     def _(self, operation: Move) -> None:
-        self.caller.move_to(self.caller.now + timedelta(milliseconds=operation.milliseconds))
+        since = self.caller.now
+        if operation.after is not None:
+            # Of any board, or of none: all that matters is that something ends there.
+            calendars = [board.rules.calendar for board in self.model.boards.values()]
+            since = next(iter(calendars), Calendar()).at(operation.after, since).ends_at or since
+        then = since + timedelta(milliseconds=operation.milliseconds)
+        self.caller.move_to(max(then, self.caller.now))
 
     @do.register
     def _(self, operation: PutBoard) -> None:

@@ -24,15 +24,16 @@ ZONES = (
     "America/Santiago",
     "Australia/Lord_Howe",
 )
-# Beside the jumps of clocks, the ends of years, and nowhere in particular; later than any real clock.
+# Beside the jumps of clocks somewhere, the ends of years, and nowhere in particular; later than any real clock.
 STARTS = (
-    datetime(2031, 3, 30, 0, 55, tzinfo=UTC),
-    datetime(2031, 10, 26, 0, 50, tzinfo=UTC),
-    datetime(2031, 3, 9, 6, 58, tzinfo=UTC),
-    datetime(2031, 11, 2, 5, 59, 30, tzinfo=UTC),
-    datetime(2031, 4, 5, 14, 50, tzinfo=UTC),
-    datetime(2030, 12, 31, 23, 59, 50, tzinfo=UTC),
-    datetime(2032, 2, 29, 12, 34, 56, 789000, tzinfo=UTC),
+    (datetime(2031, 3, 30, 0, 55, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2031, 10, 26, 0, 50, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2031, 3, 9, 6, 58, tzinfo=UTC), "America/New_York"),
+    (datetime(2031, 11, 2, 5, 59, 30, tzinfo=UTC), "America/New_York"),
+    (datetime(2031, 11, 2, 4, 10, tzinfo=UTC), "America/Havana"),
+    (datetime(2031, 4, 5, 14, 50, tzinfo=UTC), "Australia/Lord_Howe"),
+    (datetime(2030, 12, 31, 23, 59, 50, tzinfo=UTC), "UTC"),
+    (datetime(2032, 2, 29, 12, 34, 56, 789000, tzinfo=UTC), "America/Santiago"),
 )
 BIG = (1009651914519660511, 1009651914519660512, 1009651914519660544)
 
@@ -102,6 +103,7 @@ class PutBoard:
 @dataclass(frozen=True)
 class Move:
     milliseconds: int
+    after: str | None = None  # the end of the present period of that name, if it has one
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,8 @@ SUBSCORES = st.one_of(
 
 
 @st.composite
-def definitions(draw: st.DrawFn) -> dict[str, Any]:
-    """A board the service must accept."""
+def definitions(draw: st.DrawFn, zone: str = "UTC") -> dict[str, Any]:
+    """A board the service must accept, often in that zone."""
     ties = draw(st.sampled_from(("shared", "dense", "first", "last")))
     timed = ties in {"first", "last"}
     subscore = draw(st.one_of(st.none(), SUBSCORES))
@@ -193,7 +195,7 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
     if ties != "dense":
         definition["partitions"] = draw(st.sampled_from((1,)))
     if draw(st.booleans()):
-        definition["time_zone"] = draw(st.sampled_from(ZONES))
+        definition["time_zone"] = draw(st.sampled_from((zone,) * 12 + ZONES))
         definition["week_start"] = draw(st.sampled_from(WEEKDAYS))
         definition["day_start"] = draw(st.sampled_from(("00:00", "04:00", "06:30")))
     return definition
@@ -209,7 +211,7 @@ def spell(value: Fraction) -> str:
 def literals(field: Field, operator: str) -> st.SearchStrategy[str]:
     """Numerals for a field: mostly close together, some at and over its edges, some it cannot hold."""
     if field.decimals is None:
-        few = [str(number) for number in range(-2, 5)]
+        few = [str(number) for number in range(-1, 3)]
         odd = ["0.1", "0.2", "0.30000000000000004", "0.5", "-0.0", "-0", "3.0", "30e-1", "1e-300", "1e17"]
         wide = ["9007199254740992", "9007199254740993", "9007199254740993.0", "123456789012345678", "1e23"]
         return st.sampled_from(few * 4 + odd * 2 + wide)
@@ -217,7 +219,7 @@ def literals(field: Field, operator: str) -> st.SearchStrategy[str]:
     low = -step * 2**53 if field.low is None else field.low
     high = step * 2**53 if field.high is None else field.high
     middle = max(low, Fraction(0)) if low <= BIG[0] - 1000 else Fraction(BIG[0])
-    near = {middle + number for count in range(-3, 4) for number in (count * step, Fraction(count))}
+    near = {middle + number for count in range(-1, 3) for number in (count * step, Fraction(count))}
     good = [spell(value) for value in sorted(near) if operator == "sum" or low <= value <= high]
     styled = [good[0] + ("0" if "." in good[0] else ".0"), good[-1] + "e0", good[-1] + "E+0"]
     edges = [spell(edge + count * step) for edge in (low, high) for count in (-1, 0, 1)]
@@ -228,8 +230,8 @@ def literals(field: Field, operator: str) -> st.SearchStrategy[str]:
 
 def _moments() -> st.SearchStrategy[int | str | None]:
     """When a submission says it was: mostly nothing, else milliseconds beside now, or a fixed time."""
-    near = (-1, -59 * _SECOND, -600 * _SECOND, -_HOUR, -2 * _HOUR, -_DAY, -8 * _DAY, -40 * _DAY)
-    ahead = (_SECOND, 60 * _SECOND, 60 * _SECOND + 1, _DAY)
+    near = (-1, -4, -59 * _SECOND, -600 * _SECOND, -_HOUR, -2 * _HOUR, -_DAY, -8 * _DAY, -40 * _DAY)
+    ahead = (3, _SECOND, 60 * _SECOND, 60 * _SECOND + 1, _DAY)
     between = (-700 * _SECOND, -25 * 60 * _SECOND, -50 * 60 * _SECOND, -5 * _HOUR - 1, -20 * _HOUR)
     fixed = ("2011-02-03T04:05:06Z", "1999-12-31T23:59:59+00:00")
     unsaid: tuple[None, ...] = (None,) * 24
@@ -237,38 +239,41 @@ def _moments() -> st.SearchStrategy[int | str | None]:
 
 
 _MOMENTS = _moments()
-_PLAYERS = st.sampled_from(PLAYERS)
-_METADATA = st.sampled_from((None, None, {"car": "red"}, {"car": "blau ü"}, {}))
+_METADATA = st.sampled_from((None, None, {"car": "red"}, {"car": "blau ü"}, {"car": "3"}, {}))
 _RANKS = st.sampled_from((None, None, "none", "some"))
-_MOVES = st.sampled_from(
-    [_SECOND // 1000, 7, 999, _SECOND, 59 * _SECOND, 10 * 60 * _SECOND, 55 * 60 * _SECOND] * 2
-    + [_HOUR, 3 * _HOUR + 1, 23 * _HOUR, _DAY, 3 * _DAY + 12345, 7 * _DAY, 31 * _DAY, 200 * _DAY]
+_SPANS = [1, 3, 7, 999, _SECOND, 59 * _SECOND, 10 * 60 * _SECOND, 55 * 60 * _SECOND]
+_LONG_SPANS = [_HOUR, 3 * _HOUR + 1, 23 * _HOUR, _DAY, 3 * _DAY + 12345, 7 * _DAY, 31 * _DAY, 200 * _DAY]
+_GRACES = (0, -1, 600 * _SECOND, 600 * _SECOND + 1, 2 * _HOUR)
+_MOVES = st.one_of(
+    st.builds(Move, st.sampled_from(_SPANS * 2 + _LONG_SPANS)),
+    st.builds(Move, st.sampled_from(_GRACES), st.sampled_from(("hour", "day", "hour", "day", "month"))),
 )
+_CHANGES = st.sampled_from((None, ("all",), LONGEST_FIRST, ("all", "day"), ("week", "hour")))
 
 
-def drafts(boards: dict[str, dict[str, Any]]) -> st.SearchStrategy[Draft]:
-    """Submissions for any of the boards."""
-    for_boards = []
+def drafts(boards: dict[str, dict[str, Any]], players: tuple[str, ...]) -> st.SearchStrategy[Draft]:
+    """Submissions of these players to any of the boards."""
+    for_boards, player = [], st.sampled_from(players)
     for name, definition in sorted(boards.items()):
         rules = rules_of(definition)
         score, *more = (literals(field, rules.operator) for field in rules.fields)
         subscore = more[0] if more else st.none()
-        for_boards.append(st.builds(Draft, st.just(name), _PLAYERS, score, subscore, _MOMENTS, _METADATA))
+        for_boards.append(st.builds(Draft, st.just(name), player, score, subscore, _MOMENTS, _METADATA))
     return st.one_of(for_boards)
 
 
-def operations(boards: dict[str, dict[str, Any]]) -> st.SearchStrategy[Operation | None]:
+def operations(boards: dict[str, dict[str, Any]], players: tuple[str, ...]) -> st.SearchStrategy[Operation | None]:
     """What may happen; None, nothing at all, is what an operation shrinks to."""
-    draft, board, seed = drafts(boards), st.sampled_from(sorted(boards)), st.integers(0, 2**16)
+    draft, board, seed = drafts(boards, players), st.sampled_from(sorted(boards)), st.integers(0, 2**16)
     submit = st.builds(Submit, draft, _RANKS)
     batch = st.lists(draft, min_size=1, max_size=12).map(tuple)
     weighted: list[tuple[int, st.SearchStrategy[Any]]] = [
         (1, st.none()),
         (14, submit),
         (14, st.builds(Bulk, batch, st.booleans(), st.booleans())),
-        (8, st.builds(Move, _MOVES)),
-        (2, st.builds(DeletePlayer, st.one_of(board, board, st.none()), _PLAYERS)),
-        (2, st.builds(PutBoard, board, st.one_of(st.none(), period_names()))),
+        (8, _MOVES),
+        (2, st.builds(DeletePlayer, st.one_of(board, board, st.none()), st.sampled_from(players))),
+        (3, st.builds(PutBoard, board, _CHANGES)),
         (1, st.builds(DeleteBoard, board, st.sampled_from((True, True, True, False)))),
         (1, st.builds(Check, seed)),
     ]
@@ -280,12 +285,14 @@ def operations(boards: dict[str, dict[str, Any]]) -> st.SearchStrategy[Operation
 def plays(draw: st.DrawFn) -> Play:
     """One to three boards and what happens on them."""
     names = draw(st.lists(st.sampled_from(BOARDS), min_size=1, max_size=3, unique=True))
-    boards = {name: draw(definitions()) for name in names}
-    operation = operations(boards)
+    start, zone = draw(st.sampled_from(STARTS))
+    boards = {name: draw(definitions(zone)) for name in names}
+    players = draw(st.sampled_from((PLAYERS, PLAYERS[2:6], PLAYERS[4:], PLAYERS[:3])))
+    operation = operations(boards, players)
     drawn = draw(st.lists(operation, min_size=12, max_size=60))
     return Play(
         definitions=boards,
-        start=draw(st.sampled_from(STARTS)),
+        start=start,
         operations=[each for each in drawn if each is not None],
         seed=draw(st.integers(0, 2**16)),
     )
