@@ -95,7 +95,7 @@ class BoardConverter(BaseConverter):
 class PlayerConverter(BaseConverter):
     """The rest of the path."""
 
-    regex = ".*"
+    regex = r"[\s\S]*"  # a newline too, which the view then refuses
     part_isolating = False
 
 

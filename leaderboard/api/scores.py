@@ -33,7 +33,7 @@ def submit(call: Call) -> Answer:
     marking = None
     if (name := _request_name(call)) is not None:
         digest = digest_of(media_type.encode(), body, call.request.query_string)
-        marking = Marking(name, digest, call.services.plans.lifetime_ms)
+        marking = Marking(name, digest, call.services.plans.lifetime_ms, mark_refused=False)
     result = call.services.submissions.submit(board, submission, context, marking)
     if marking is not None and result.replayed_digest is not None:
         check_digest(result.replayed_digest, marking.digest)

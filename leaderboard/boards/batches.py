@@ -14,6 +14,7 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     deltas, width                `width` numbers an item, for sum
     metadata   item -> JSON text, present when the board keeps metadata
     marker_ms, extra             lifetime of the idempotency marker (0 for none), and what to keep in it
+    mark_refused                 whether a batch of which nothing was taken is marked as well
     place      {id, to, refused} of a load
 """
 
@@ -131,7 +132,9 @@ class Batch:
         steps = self.profiles[self.profile[item] - 1]
         return [(self.slots[step[0] - 1], step[1]) for step in steps if step[1]]
 
-    def message(self, *, marker_ms: int = 0, extra: str = "", place: dict[str, Any] | None = None) -> dict[str, Any]:
+    def message(
+        self, *, marker_ms: int = 0, extra: str = "", mark_refused: bool = True, place: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The batch as the script takes it."""
         message: dict[str, Any] = {
             "rev": self.board.rev,
@@ -149,7 +152,7 @@ class Batch:
         if self._operator == "sum":
             limits = self.board.ordering.sum_limits()
             width = len(self.deltas) // max(len(self.players), 1)
-            message |= {"deltas": self.deltas, "width": width, "limits": limits, "packed": len(limits) > 2}
+            message |= {"deltas": self.deltas, "width": width, "limits": limits, "packed": len(limits) > 3}
         else:
             message["keys"] = self.keys
             if self.board.ordering.time_bits:
@@ -157,7 +160,7 @@ class Batch:
         if self.board.keeps_metadata:
             message["metadata"] = self.metadata
         if marker_ms:
-            message["extra"] = extra
+            message |= {"extra": extra, "mark_refused": mark_refused}
         if place is not None:
             message["place"] = place
         return message

@@ -4,13 +4,14 @@ Pure; nothing but the standard library. Errors are ValueErrors with a `code`.
 """
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 Literal = str | int | float
 Score = int | float | Decimal
 
-_NUMERAL = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
+_NUMERAL = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?)(?=[0-9])0*([0-9]*))?", re.ASCII)
+_WIDE = Context(prec=400)
 _MAX_POWER = 400  # beyond it every numeral is beyond every double
 
 
@@ -64,8 +65,8 @@ def read_number(value: Literal) -> tuple[int, int]:
     match = _NUMERAL.fullmatch(value)
     if match is None:
         raise ScoreNotANumber(f"{value[:40]!r} is not a JSON number.")
-    sign, whole, fraction, exponent = match.groups()
-    power = int(exponent or 0) - len(fraction or "")
+    sign, whole, fraction, exponent_sign, exponent = match.groups()
+    power = int((exponent_sign or "") + (exponent or "0")[:10]) - len(fraction or "")
     digits = (whole + (fraction or "")).lstrip("0")
     significant = digits.rstrip("0")
     power += len(digits) - len(significant)
@@ -102,6 +103,13 @@ def from_grid(value: int, decimals: int) -> int | Decimal:
     return whole if rest == 0 else Decimal(value).scaleb(-decimals).normalize()
 
 
-def present(value: Fraction) -> int | float:
-    """A computed number as JSON shows it: an integer where it is one, else the nearest double."""
-    return int(value) if value.denominator == 1 else float(value)
+def present(value: Fraction) -> Score:
+    """A computed number as JSON shows it: an integer where it is one, else the nearest double.
+
+    Where doubles have no decimals any more, it has six.
+    """
+    if value.denominator == 1:
+        return int(value)
+    if abs(value) < 2**53:
+        return float(value)
+    return Decimal(round(value * 10**6)).scaleb(-6, _WIDE).normalize(_WIDE)

@@ -43,8 +43,13 @@ class PlainOrdering(Ordering):
     def __init__(self, score: Field) -> None:
         self.score = score
         self._sign = -1 if score.descending else 1
-        self._low = score.grid(score.low, -EXACT, up=True) if score.decimals is not None else score.low
-        self._high = score.grid(score.high, EXACT, up=False) if score.decimals is not None else score.high
+        self._low: float | None
+        self._high: float | None
+        if score.decimals is not None:
+            self._low, self._high = score.grid(score.low, -EXACT, up=True), score.grid(score.high, EXACT, up=False)
+        else:  # a bound means the double nearest to it, as a score does
+            self._low = None if score.low is None else float(score.low)
+            self._high = None if score.high is None else float(score.high)
         if self._low is not None and self._high is not None and self._low > self._high:
             raise DoesNotFit("No number lies between min and max.")
 
@@ -59,22 +64,26 @@ class PlainOrdering(Ordering):
 
     def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:  # noqa: ARG002
         value = self._value(score)
-        if self.score.decimals is not None and abs(value) > 2 * EXACT:
-            raise ScoreOutOfRange("No total of this board can change by so much.")
+        if self.score.decimals is not None:
+            if abs(value) > 2 * EXACT:
+                raise ScoreOutOfRange("No total of this board can change by so much.")
+            if int(float(value)) != value:
+                raise ScoreNotExact("Beyond the numbers this board holds exactly; state min and max to go further.")
         return [self._sign * value + 0.0]
 
     def sum_limits(self) -> list[float]:
         biggest = float(EXACT) if self.score.decimals is not None else _BIGGEST
         low = -biggest if self._low is None else float(self._low)
         high = biggest if self._high is None else float(self._high)
-        return [-high, -low] if self.score.descending else [low, high]
+        ends = [-high, -low] if self.score.descending else [low, high]
+        return [*ends, 1.0 if self.score.decimals is not None else 0.0]
 
     def decode(self, key: float) -> tuple[Score, Score | None]:
         value = self._sign * key
         if self.score.decimals is not None:
             return from_grid(int(value), self.score.decimals), None
-        # Beyond 10^21 the shortest digits of the double say the same in fewer characters.
-        return (int(value) if value.is_integer() and abs(value) < 1e21 else value), None
+        # All digits of a large integer: its shortest ones would be another integer, one that is no double.
+        return (int(value) if value.is_integer() else value), None
 
     def span(self, low: Fraction | None, high: Fraction | None) -> tuple[float, float] | None:
         first = -math.inf if low is None else self._bound(low, math.ceil)
@@ -83,11 +92,11 @@ class PlainOrdering(Ordering):
             return None
         return (-last, -first) if self.score.descending else (first, last)
 
-    def reaching(self, edge: int | float) -> tuple[float, float]:
+    def reaching(self, edge: Score) -> tuple[float, float]:
         if self.score.decimals is not None:
             return super().reaching(edge)
         first = float(edge)
-        if first < edge:  # an integer between two doubles
+        if first < edge:  # a number between two doubles
             first = math.nextafter(first, math.inf)
         return (-math.inf, -first) if self.score.descending else (first, math.inf)
 
@@ -99,8 +108,9 @@ class PlainOrdering(Ordering):
                 self.score.grid(self.score.high, EXACT, up=False),
             )
             return from_grid(low, self.score.decimals), from_grid(high, self.score.decimals)
-        bounds = (self.score.low or Decimal(-EXACT)), (self.score.high or Decimal(EXACT))
-        return max(bounds[0], Decimal(-EXACT)), min(bounds[1], Decimal(EXACT))
+        least = Decimal(-EXACT) if self.score.low is None else max(self.score.low, Decimal(-EXACT))
+        most = Decimal(EXACT) if self.score.high is None else min(self.score.high, Decimal(EXACT))
+        return (least, most) if least <= most else (least, least) if least > EXACT else (most, most)
 
     @staticmethod
     def _beyond(bound: Decimal | None, which: str) -> ScoreNotExact | ScoreOutOfRange:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from leaderboard.boards import cursors
-from leaderboard.boards.numerals import Literal, exact, present
+from leaderboard.boards.numerals import Literal, Score, exact, present
 from leaderboard.boards.periods import Period
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.views import (
@@ -127,7 +127,7 @@ class Rankings:
         _, (stamp, counts) = self._read(view, ask)
         return stamp, counts[0] + 1
 
-    def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, int | float | None]:
+    def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, Score | None]:
         """The score it takes to be level with or ahead of `percent` % of the players."""
         view, (stamp, _, _, near, rows) = self._read(
             view, lambda view: call("spread", view, repr(float((100 - percent) / 100)))
@@ -140,7 +140,7 @@ class Rankings:
         worse = scores[math.ceil(place) - near]
         return stamp, present(better + (worse - better) * (place - math.floor(place)))
 
-    def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[int | float, int | float, int]]]:
+    def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[Score, Score, int]]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
         for _ in range(_MOST_TRIES):
             view, (stamp, best, worst, _near, _rows) = self._read(view, lambda view: call("spread", view, "0"))
@@ -156,7 +156,7 @@ class Rankings:
                 return stamp, [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(bins)]
         raise StoreUnavailable("The board changes too fast to be counted; try again.")
 
-    def _counts_from(self, view: View, edges: Sequence[int | float]) -> tuple[Stamp, list[int]]:
+    def _counts_from(self, view: View, edges: Sequence[Score]) -> tuple[Stamp, list[int]]:
         """How many scores reach each edge."""
 
         def ask(view: View) -> Call:

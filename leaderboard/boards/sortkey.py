@@ -70,7 +70,7 @@ class Ordering(ABC):
     def exact_range(self) -> tuple[Score, Score]:
         """The lowest and highest score between which nothing is ever rounded or refused."""
 
-    def reaching(self, edge: int | float) -> tuple[float, float]:
+    def reaching(self, edge: Score) -> tuple[float, float]:
         """The first and last key of the scores that are at least `edge`, as both are shown."""
         # Among decimals 0.1 means a tenth, not the double next to it.
         value = Fraction(repr(edge)) if self.score.decimals and isinstance(edge, float) else Fraction(edge)

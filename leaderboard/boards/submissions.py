@@ -71,6 +71,7 @@ class Marking:
     request: str
     digest: str
     lifetime_ms: int
+    mark_refused: bool = True  # False: what was refused whole may be sent again, corrected
 
 
 @dataclass(slots=True)
@@ -227,7 +228,9 @@ class Submissions:
             message, keys = batch.message(place=place), batch.key_names()
         else:
             extra = chunk.kept_beside(marking.digest)
-            message = batch.message(marker_ms=marking.lifetime_ms, extra=extra, place=place)
+            message = batch.message(
+                marker_ms=marking.lifetime_ms, extra=extra, mark_refused=marking.mark_refused, place=place
+            )
             keys = batch.key_names(batch.board.keys.marker(marking.request, chunk.number))
         return Call("submit", keys, [self._store.pack(message)])
 

@@ -5,14 +5,8 @@ after any crash loading the same file again applies what is missing and nothing 
 of the whole file; loading a file again that was loaded to its end therefore does nothing, unless `--again` is given.
 """
 
-import csv
-import gzip
-import hashlib
-import io
 import itertools
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,13 +20,12 @@ from leaderboard.boards.batches import Refusal, Submission
 from leaderboard.boards.items import read_item, read_line
 from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.cli.context import check_game, opened, say, store_options
+from leaderboard.cli.inputs import digest, documents, seekable
 from leaderboard.config import Settings
 from leaderboard.errors import LeaderboardError, UnknownBoard, UnreadableBody
-from leaderboard.jsontext import Numeral
 from leaderboard.services import Services
 
 _LINES_AT_ONCE = 2000
-_NUMERIC = ("score", "subscore")
 
 
 @dataclass
@@ -100,9 +93,9 @@ def load_file(
     again: bool = False,
 ) -> "_Progress":
     """Loads a file, or what is missing of it."""
-    with _seekable(file) as source:
-        digest = _digest(source, salt=services.clock().isoformat() if again else "")
-        return Loader(services, game, board, digest, rejects).run(_documents(source))
+    with seekable(file) as source:
+        known_by = digest(source, salt=services.clock().isoformat() if again else "")
+        return Loader(services, game, board, known_by, rejects).run(documents(source))
 
 
 class Loader:
@@ -202,72 +195,6 @@ class _RejectsFile:
                     known = jsontext.loads(row)
                     if known["load"] == self._load:
                         yield int(known["line"].text)
-
-
-@contextmanager
-def _seekable(file: Path) -> Iterator[IO[bytes]]:
-    """The file unpacked or not, as one that can be read twice: stdin goes through a temporary file on disk."""
-    if str(file) == "-":
-        with tempfile.TemporaryFile() as spool:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-            spool.seek(0)
-            yield spool
-        return
-    try:
-        opened_file = file.open("rb")
-    except OSError as error:
-        raise click.BadParameter(f"{file}: {error.strerror}.", param_hint="FILE") from error
-    with opened_file:
-        yield opened_file
-
-
-def _digest(source: IO[bytes], salt: str) -> str:
-    digest = hashlib.sha256(salt.encode())
-    while piece := source.read(1024 * 1024):
-        digest.update(piece)
-    source.seek(0)
-    return digest.hexdigest()[:32]
-
-
-def _documents(source: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    """The numbered lines of the file as JSON text or documents; an UnreadableBody stands for one that is none."""
-    magic = source.read(2)
-    source.seek(0)
-    unpacked = gzip.GzipFile(fileobj=source) if magic == b"\x1f\x8b" else source
-    try:
-        first = unpacked.peek(1)[:4096].lstrip()  # type: ignore[union-attr]  # all files opened here can peek
-        yield from _ndjson(unpacked) if first[:1] in (b"{", b"") else _csv(unpacked)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise click.ClickException(f"The gzip file is broken: {error}.") from error
-
-
-def _ndjson(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield number, line
-
-
-def _csv(source: Any) -> Iterator[tuple[int, Any]]:
-    """Rows by the names in the first line; empty cells are left out."""
-    text = io.TextIOWrapper(source, "utf-8", errors="replace", newline="")
-    try:
-        for number, row in enumerate(csv.DictReader(text), 2):
-            yield number, _csv_document(row)
-    finally:
-        text.detach()
-
-
-def _csv_document(row: dict[str | Any, str | Any]) -> Any:
-    document: dict[str, Any] = {name: cell for name, cell in row.items() if name and cell not in (None, "")}
-    for name in _NUMERIC:
-        if name in document:
-            document[name] = Numeral(document[name])
-    if "metadata" in document:
-        try:
-            document["metadata"] = jsontext.loads(document["metadata"])
-        except UnreadableBody as error:
-            return error
-    return document
 
 
 def _read(line: int, document: Any, board: str | None) -> Item | Rejection:

@@ -86,6 +86,10 @@ def running(workers: int, settings: Mapping[str, str]) -> Iterator[Service]:
             with log_path.open("wb") as log, _undisturbed():
                 process = _start(Path(folder) / "data", workers, _env(settings), log)
             yield _connect(process, Path(folder) / "data", log_path)
+        except (OSError, redis.RedisError) as error:
+            if process is not None and process.poll() is not None:
+                raise ServiceError(f"The service has ended:\n{_tail(log_path)}") from error
+            raise
         finally:
             if process is not None:
                 _stop(process)
@@ -105,7 +109,7 @@ def _connect(process: "subprocess.Popen[str]", data: Path, log: Path) -> Service
         if line.startswith("Ready: "):
             break
     else:
-        raise ServiceError(f"The service did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+        raise ServiceError(f"The service did not start:\n{_tail(log)}")
     host, _, port = line.split("//")[1].strip().rpartition(":")
     made = subprocess.run(
         [_leaderboard(), "keys", "create", GAME, "--data-dir", str(data)],
@@ -143,6 +147,10 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
     if seen:
         signal.raise_signal(seen[0])
+
+
+def _tail(log: Path) -> str:
+    return _read(str(log))[-2000:]
 
 
 def _leaderboard() -> str:

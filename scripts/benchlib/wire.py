@@ -21,6 +21,7 @@ Tally = Callable[[bytes], int]
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _SILENCE_SECONDS = 60.0
+_PROBLEM_CODE = re.compile(rb'"code":"(\w+)"')
 _RESP_ERROR = re.compile(rb"(?:\A|\r\n)-([A-Z][^\r]*)")
 
 
@@ -201,7 +202,9 @@ def http(data: bytes, _step: int) -> str | None:
         return None
     if data[9:10] == b"2":
         return ""
-    return f"HTTP {data[9:12].decode()}: {data[head + 4 : head + 304].decode(errors='replace')}"
+    code = _PROBLEM_CODE.search(data, head)
+    said = code[1] if code else data[head + 4 : head + 104]
+    return f"HTTP {data[9:12].decode()} {said.decode(errors='replace')}"
 
 
 def resp(lines: int) -> Judge:

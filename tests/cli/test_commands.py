@@ -160,7 +160,7 @@ def test_what_is_exported_loads_back(run: Run, game: str, form: str, definition:
             "board": board,
             "player": player,
             "score": score,
-            "at": "2024-02-04T10:00:00Z",
+            "at": at,
             "metadata": {"n": score},
             **more,
         }

@@ -1,6 +1,6 @@
 """A request that died half-way is finished by its retry: each item exactly once, and the report of the whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from leaderboard.store.scripts import Call
 FRESH = {"Cache-Control": "no-cache"}
 KEY = {"Idempotency-Key": "once"}
 BULK = "/v1/scores"
-CHUNK = 1000
+CHUNK = 10
 
 
 def die(*_: Any, **__: Any) -> Any:
@@ -33,11 +33,19 @@ def dying_after(applied: int) -> Callable[..., Any]:
     return run_some
 
 
+def cut(service: Any, items: int) -> None:
+    object.__setattr__(service.services.settings, "chunk_items", items)
+
+
 @pytest.fixture
-def boards(service: Any) -> Any:
+def boards(service: Any) -> Iterator[Any]:
+    """Two boards, in a service that takes ten items at a time."""
     for name in ("b", "c"):
         service.put_board(name, operator="sum", score={"min": -1000, "max": 1000})
-    return service
+    usual = service.services.settings.chunk_items
+    cut(service, CHUNK)
+    yield service
+    cut(service, usual)
 
 
 def standings(service: Any, board: str = "b", **query: Any) -> dict[str, Any]:
@@ -52,11 +60,11 @@ def post(service: Any, items: list[dict[str, Any]]) -> Any:
 def some_items() -> list[dict[str, Any]]:
     """Three chunks for one board, two for another, and in each what is rejected and what changes nothing."""
     items: list[dict[str, Any]] = []
-    for board, count in (("b", 2 * CHUNK + 500), ("c", CHUNK + 1)):
+    for board, count in (("b", 2 * CHUNK + 5), ("c", CHUNK + 1)):
         for number in range(count):
-            score: Any = {7: 5000, 8: "bad", 9: 0}.get(number % 250, 1)
-            items.append({"board": board, "player": f"p{number % 250}", "score": score})
-    items.insert(100, {"board": "none", "player": "a", "score": 1})
+            score: Any = {3: 5000, 5: "bad", 7: 0}.get(number % 10, 1)
+            items.append({"board": board, "player": f"p{number % 4}", "score": score})
+    items.insert(4, {"board": "none", "player": "a", "score": 1})
     return items
 
 
@@ -144,17 +152,23 @@ def test_a_retry_counts_as_of_the_first_try(boards: Any, monkeypatch: pytest.Mon
     assert standings(boards, period="day") == {}
 
 
+def test_a_retry_after_the_board_has_changed(boards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = some_items()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "run_all", dying_after(2))
+        assert post(boards, items).status == 503
+    boards.put_board("b", operator="sum", score={"min": -1000, "max": 1000}, periods=["all", "hour"])
+    check(boards, items, post(boards, items))
+
+
 def test_a_retry_has_the_chunks_of_the_first_try(boards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service may have been restarted with another setting in between."""
     items = some_items()
     with monkeypatch.context() as patch:
         patch.setattr(Store, "run_all", dying_after(2))
         assert post(boards, items).status == 503
-    object.__setattr__(boards.services.settings, "chunk_items", 77)
-    try:
-        check(boards, items, post(boards, items))
-    finally:
-        object.__setattr__(boards.services.settings, "chunk_items", CHUNK)
+    cut(boards, 7)
+    check(boards, items, post(boards, items))
 
 
 @pytest.mark.parametrize("applied", [0, 1])

@@ -9,9 +9,9 @@ from typing import Any
 
 from .compare import Comparison
 from .periods import Calendar
+from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Move, Operation, Play, PutBoard, Submit
 from .reference import Item, ModelGame, Outcome
 from .rules import TIE_FROM, RefusedError, Rules, rules_of, tick_choices
-from .strategies import Bulk, Check, DeleteBoard, DeletePlayer, Move, Operation, Play, PutBoard, Submit
 from .wire import (
     Caller,
     Response,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from .strategies import Bulk, Draft, Play, Submit
+from .plays import Bulk, Draft, Play, Submit
 
 T = TypeVar("T")
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 from .drive import Driver
+from .plays import Play
 from .shrink import smallest
-from .strategies import Play, plays
+from .strategies import plays
 from .wire import Caller, Service, board_path, check_error, exact
 
 START = datetime(2031, 6, 4, 12, 0, tzinfo=UTC)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from .periods import Calendar
+from .plays import Play
 from .reference import ModelGame, Outcome
 from .rules import RefusedError, rules_of, tick_choices
 from .standing import Row
-from .strategies import Play, definitions, plays
+from .strategies import definitions, plays
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 ALL = Calendar().at("all", NOW)

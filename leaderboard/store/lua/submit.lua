@@ -36,5 +36,7 @@ end
 if touched then redis.call('HINCRBY', KEYS[1], 'version', 1) end
 if batch.place then move_place(batch.place, place, letters) end
 local outcome = table.concat(letters) .. '|' .. table.concat(details, ',')
-if marking then redis.call('SET', KEYS[4], batch.extra .. '\n' .. outcome, 'PX', batch.marker_ms) end
+if marking and (batch.mark_refused or (letters[1] and letters[1] ~= 'x')) then
+  redis.call('SET', KEYS[4], batch.extra .. '\n' .. outcome, 'PX', batch.marker_ms)
+end
 return {'done', outcome}

@@ -2,8 +2,14 @@
 -- limits: Ordering.sum_limits; deltas, from at + 1 on: Ordering.delta.
 
 local function add_plain(old, deltas, at, limits)
-  local new = (old or 0) + deltas[at + 1] + 0
+  local delta = deltas[at + 1]
+  old = old or 0
+  local new = old + delta + 0
   if not (new >= limits[1] and new <= limits[2]) then return nil end
+  if limits[3] == 1 then -- integers: refuse a sum that was rounded (Knuth's TwoSum gives the error exactly)
+    local part = new - old
+    if (old - (new - part)) + (delta - part) ~= 0 then return nil end
+  end
   return new
 end
 
