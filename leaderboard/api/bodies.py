@@ -13,6 +13,8 @@ from leaderboard.errors import TooLarge, UnreadableBody, UnsupportedMedia
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 _PIECE = 64 * 1024
+_ZSTD_PIECE = 128
+_ZSTD_WINDOW = 8 * 1024 * 1024
 _DRAIN_AT_MOST = 256 * 1024 * 1024
 
 
@@ -89,14 +91,16 @@ def _gunzip(packed: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(packed: bytes) -> Iterator[bytes]:
-    unpacker = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
-    try:
-        with unpacker.stream_reader(packed, read_across_frames=True) as reader:
-            whole = False
-            while piece := reader.read(_PIECE):
-                whole = True
-                yield piece
-        if not whole and packed and zstandard.frame_content_size(packed) != 0:
-            raise UnreadableBody("The zstd body is cut off.")
-    except zstandard.ZstdError as error:
-        raise UnreadableBody("The body is not zstd.") from error
+    while packed:  # frames may follow one another
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        start = 0
+        try:
+            while not unpacker.eof:
+                if start >= len(packed):
+                    raise UnreadableBody("The zstd body is cut off.")
+                # Little by little: four bytes can unpack into a block of 128 KiB.
+                yield unpacker.decompress(packed[start : start + _ZSTD_PIECE])
+                start += _ZSTD_PIECE
+        except zstandard.ZstdError as error:
+            raise UnreadableBody("The body is not zstd.") from error
+        packed = unpacker.unused_data + packed[start:]

@@ -214,11 +214,16 @@ def read_definition(document: Any) -> dict[str, Any]:
 def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
     """marshmallow's nested messages as field -> messages, with dots between the levels."""
     if not isinstance(messages, dict):
-        return {prefix.removesuffix(".") or "_body": [str(message) for message in messages]}
+        return {_printable(prefix.removesuffix(".")) or "_body": [_printable(str(message)) for message in messages]}
     flat: dict[str, list[str]] = {}
     for name, inner in messages.items():
         flat.update(flatten(inner, prefix if name == "_schema" else f"{prefix}{name}."))
     return flat
+
+
+def _printable(text: str) -> str:
+    """The text with lone surrogates spelled out, which no answer could carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _fill_bounds(data: dict[str, Any]) -> None:
