@@ -28,7 +28,6 @@ class Settings:
     redis_connect_timeout_seconds: float = 1.0
     redis_retries: int = 2
     redis_pool_size: int = 64
-    read_staleness_ms: int = 250
     key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
     idempotency_hours: int = 24
     max_body_bytes: int = 8 * 1024 * 1024
@@ -56,7 +55,7 @@ class Settings:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
-        for name in ("redis_retries", "read_staleness_ms", "workers", "port"):
+        for name in ("redis_retries", "workers", "port"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")
         if self.log_format not in ("auto", "json", "plain"):

@@ -109,10 +109,10 @@ def read_submission(document: Any) -> Submission:
 
 
 def read_line(index: int, line: bytes, board: str | None = None) -> Item | Rejection:
-    """One line of many; `board` where it does not name its own."""
+    """One line of many, for `board` whatever it names itself."""
     try:
         fast = _fast_lines.decode(line)
-        fast.board = fast.board or board or ""
+        fast.board = board or fast.board
         return _fast_item(index, fast)
     except (msgspec.MsgspecError, _OddError, RecursionError, ValueError):
         document = _read_line(line)
@@ -122,10 +122,10 @@ def read_line(index: int, line: bytes, board: str | None = None) -> Item | Rejec
 
 
 def read_item(index: int, document: Any, board: str | None = None) -> Item | Rejection:
-    """One document of many; `board` where it does not name its own."""
+    """One document of many, for `board` whatever it names itself."""
     try:
         if board is not None and isinstance(document, dict):
-            document = {"board": board, **document}
+            document = {**document, "board": board}
         data = _item_schema.load(document)
         return Item(index, data["board"], _submission(data))
     except ValidationError as error:

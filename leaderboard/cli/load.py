@@ -47,7 +47,7 @@ class _Progress:
 @click.command()
 @click.argument("game")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--board", help="For lines that name no board.")
+@click.option("--board", help="The board of all lines, whatever they name themselves.")
 @click.option("--again", is_flag=True, help="Load it even if it, or a part of it, was loaded before.")
 @click.option(
     "--rejects", type=click.Path(path_type=Path), help="Where refused lines go; FILE.rejects.ndjson by default."

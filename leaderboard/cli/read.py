@@ -66,7 +66,7 @@ def export(game: str, board: str, period: PeriodName, period_id: str | None, for
         with_subscore = view.board.definition["subscore"] is not None
         write = _csv_writer(with_subscore=with_subscore) if form == "csv" else _write_ndjson
         for entry in _all(services, view):
-            row = _row(entry)
+            row = {"board": board, **_row(entry)}
             if not with_subscore:
                 del row["subscore"]
             del row["rank"]
@@ -120,7 +120,7 @@ def _write_ndjson(row: dict[str, Any]) -> None:
 
 
 def _csv_writer(*, with_subscore: bool) -> Any:
-    names = ["player", "score", *(["subscore"] if with_subscore else []), "at", "metadata"]
+    names = ["board", "player", "score", *(["subscore"] if with_subscore else []), "at", "metadata"]
     writer = csv.DictWriter(sys.stdout, names, restval="", lineterminator="\n")
     writer.writeheader()
 

@@ -172,7 +172,8 @@ def test_what_is_exported_loads_back(run: Run, game: str, form: str, definition:
         other = board + period[1]
         put(run, game, other, **definition)
         run("load", game, "-", "--board", other, input=exported)
-        assert run("export", game, other, "--format", form, *period).stdout == exported
+        again = run("export", game, other, "--format", form, *period).stdout
+        assert again.replace(other, board) == exported
 
 
 def test_the_demo_may_be_loaded_twice(run: Run) -> None:
