@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from leaderboard.errors import ConfigError
 
 PREFIX = "LEADERBOARD_"
+_MOST_CHUNK_ITEMS = 2000
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg", "postgresql")
 
@@ -55,6 +56,8 @@ class Settings:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
+        if self.chunk_items > _MOST_CHUNK_ITEMS:  # the store does nothing else meanwhile
+            raise ConfigError(f"{PREFIX}CHUNK_ITEMS must be at most {_MOST_CHUNK_ITEMS}.")
         for name in ("redis_retries", "workers", "port"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")

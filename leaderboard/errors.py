@@ -109,6 +109,14 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class BoardsChanged(StoreUnavailable):
+    """What was known of some boards is out of date; with a fresh look the same call can work."""
+
+    def __init__(self, *boards: str) -> None:
+        super().__init__("The board changed meanwhile; try again.")
+        self.boards = boards
+
+
 class DatabaseUnavailable(Unavailable):
     """The relational database is away or locked."""
 

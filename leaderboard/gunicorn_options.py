@@ -1,5 +1,6 @@
 """How gunicorn runs the service: for `leaderboard serve` and for `scripts/gunicorn.conf.py`."""
 
+import multiprocessing
 from typing import Any
 
 from leaderboard.config import Settings
@@ -9,7 +10,7 @@ def of(settings: Settings) -> dict[str, Any]:
     """gunicorn's settings from ours."""
     return {
         "bind": f"{settings.host}:{settings.port}",
-        "workers": settings.workers or 1,
+        "workers": settings.workers or multiprocessing.cpu_count(),
         "worker_class": "gthread",
         "threads": settings.threads,
         "keepalive": 30,

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -20,11 +22,12 @@ from leaderboard import jsontext
 from leaderboard.api import bodies
 from leaderboard.boards.definition import flatten
 from leaderboard.boards.fields import BOARD_NAME, check_player
-from leaderboard.errors import Forbidden, InvalidInput, Unauthenticated
+from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, Unauthenticated
 from leaderboard.games.access import Identity
 from leaderboard.services import Services
 
 BODY_BYTES = 1024 * 1024  # of everything but bulk
+_MOST_TRIES = 5
 _VALID_BOARD = re.compile(BOARD_NAME)
 
 
@@ -48,14 +51,21 @@ class Call:
     request: Request
     query: Mapping[str, Any]
     path: Mapping[str, str]
+    _body: list[tuple[str, bytes]] = field(default_factory=list)  # kept, for it can be read only once
 
     @property
     def game(self) -> str:
         return self.identity.game
 
+    def read_body(self, limit: int = BODY_BYTES, media_types: tuple[str, ...] = (bodies.JSON,)) -> tuple[str, bytes]:
+        """The media type and the bytes of the body. Raises UnsupportedMedia, TooLarge, UnreadableBody."""
+        if not self._body:
+            self._body.append(bodies.read(self.request, limit, media_types))
+        return self._body[0]
+
     def read_json(self) -> Any:
-        """The JSON body. Raises UnsupportedMedia, TooLarge, UnreadableBody."""
-        return bodies.read_json(self.request, BODY_BYTES)
+        """The JSON body, its numbers as `Numeral`s. Raises as `read_body`."""
+        return jsontext.loads(self.read_body()[1])
 
     def load(self, schema: Schema) -> Any:
         """The JSON body, checked. Raises InvalidInput besides."""
@@ -159,9 +169,24 @@ def _view_function(operation: Operation) -> Callable[..., Response]:
             raise Forbidden("This needs a server key.")
         _check_names(path)
         call = Call(wired, identity, wired.clock(), request, _read_query(query_schema), path)
-        return _respond(operation.view(call))
+        return _respond(_carry_out(operation, call))
 
     return view
+
+
+def _carry_out(operation: Operation, call: Call) -> Answer:
+    """Calls the view; anew where this process turns out to know an old definition of a board it read or judged by."""
+    registry = call.services.registry
+    for _ in range(_MOST_TRIES):
+        try:
+            return operation.view(call)
+        except BoardsChanged as error:
+            for name in error.boards:
+                registry.fresh(call.game, name)
+        except InvalidInput:
+            if "board" not in call.path or not registry.is_outdated(call.game, call.path["board"]):
+                raise
+    raise BoardsChanged
 
 
 def _identify(wired: Services) -> Identity:
@@ -182,12 +207,23 @@ def _check_names(path: Mapping[str, str]) -> None:
 
 
 def _read_query(schema: Schema) -> Mapping[str, Any]:
+    if not request.query_string and (defaults := _defaults_of(type(schema))) is not None:
+        return defaults
     values: dict[str, str] = {}
     for name, given in request.args.lists():
         if len(given) > 1:
             raise InvalidInput("A parameter is given twice.", fields={name: ["Given twice."]})
         values[name] = given[0]
     return cast("Mapping[str, Any]", load(schema, values))
+
+
+@cache
+def _defaults_of(schema: type[Schema]) -> Mapping[str, Any] | None:
+    """What an empty query means; None where something is required."""
+    try:
+        return MappingProxyType(cast("dict[str, Any]", schema().load({})))
+    except ValidationError:
+        return None
 
 
 def _respond(answer: Answer) -> Response:
@@ -197,11 +233,11 @@ def _respond(answer: Answer) -> Response:
     response = Response(body, answer.status, answer.headers, content_type="application/json")
     if answer.status == 204:
         del response.headers["Content-Type"]
-    if answer.etag_of is not None and request.method == "GET":
+    if answer.etag_of is not None and request.method in ("GET", "HEAD"):
         seen = repr((request.full_path, answer.etag_of)).encode("utf-8", "surrogatepass")
         response.set_etag(hashlib.sha256(seen).hexdigest()[:32])
         response.headers["Cache-Control"] = "private, max-age=0, must-revalidate"
         response.make_conditional(request)
-    elif request.method == "GET":
+    elif request.method in ("GET", "HEAD"):
         response.headers["Cache-Control"] = "no-store"
     return response

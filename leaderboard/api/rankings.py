@@ -45,7 +45,7 @@ def player_everywhere(call: Call) -> Answer:
         document = {**_head(view, standing.stamp.total), **_standing(view, standing)}
         del document["player"]
         rows.append(document)
-    etag = tuple((view.board.rev, view.state, standing.stamp.version) for view, standing in found)
+    etag = tuple((view.board.rev, view.period.id, view.state, standing.stamp.version) for view, standing in found)
     return Answer({"player": call.path["player"], "boards": rows}, etag_of=etag)
 
 
@@ -116,11 +116,7 @@ def periods(call: Call) -> Answer:
 
 def _view(call: Call) -> View:
     board = call.services.registry.get(call.game, call.path["board"])
-    try:
-        return View(board, _period(call, board, call.query), call.now, call.query["metadata"])
-    except InvalidInput:
-        fresh = call.services.registry.fresh(board.game, board.name)  # it may keep other periods by now
-        return View(fresh, _period(call, fresh, call.query), call.now, call.query["metadata"])
+    return View(board, _period(call, board, call.query), call.now, call.query["metadata"])
 
 
 def _period(call: Call, board: Board, query: Mapping[str, Any]) -> Period:

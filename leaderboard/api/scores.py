@@ -4,7 +4,7 @@ from typing import Any
 
 from leaderboard import jsontext
 from leaderboard.api import bodies
-from leaderboard.api.operations import BODY_BYTES, Answer, Call, Operation
+from leaderboard.api.operations import Answer, Call, Operation
 from leaderboard.api.schemas import (
     BulkAnswer,
     BulkQuery,
@@ -19,13 +19,13 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.idempotency import Plan, check_digest, digest_of, request_name
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.submissions import Marking, Report, Result
-from leaderboard.errors import Forbidden, InvalidInput, UnknownBoard, UnknownPlayer
+from leaderboard.errors import Conflict, Forbidden, InvalidInput, UnknownBoard, UnknownPlayer
 
 _LONGEST_KEY = 200
 
 
 def submit(call: Call) -> Answer:
-    media_type, body = bodies.read(call.request, BODY_BYTES)
+    media_type, body = call.read_body()
     submission = items.read_submission(jsontext.loads(body))
     board = call.services.registry.get(call.game, call.path["board"])
     ranks = _ranks(call.query.get("ranks"), board)
@@ -37,6 +37,8 @@ def submit(call: Call) -> Answer:
     result = call.services.submissions.submit(board, submission, context, marking)
     if marking is not None and result.replayed_digest is not None:
         check_digest(result.replayed_digest, marking.digest)
+        if result.born != board.born:
+            raise Conflict("This was answered on a board of that name that is gone.", code="board_replaced")
     if result.refusal is not None:
         _raise(result.refusal, board)
     replayed = {"Idempotency-Replayed": "true"} if result.replayed_digest is not None else {}
@@ -45,7 +47,7 @@ def submit(call: Call) -> Answer:
 
 def submit_many(call: Call) -> Answer:
     settings, plans = call.services.settings, call.services.plans
-    media_type, body = bodies.read(call.request, settings.max_body_bytes, (bodies.JSON, bodies.NDJSON))
+    media_type, body = call.read_body(settings.max_body_bytes, (bodies.JSON, bodies.NDJSON))
     by_client = call.identity.role != "server"
     if call.query["backfill"] and by_client:
         raise Forbidden("A backfill needs a server key.")
@@ -93,7 +95,7 @@ def _request_name(call: Call) -> str | None:
 
 def _ranks(given: str | None, board: Board) -> frozenset[str]:
     if given is None:
-        return frozenset(board.periods)
+        return frozenset(PERIOD_NAMES)
     if given == "none":
         return frozenset()
     names = given.split(",")

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from leaderboard.boards import numerals, periods
 from leaderboard.boards.definition import Board
 from leaderboard.boards.fields import check_player
@@ -32,14 +34,11 @@ from leaderboard.boards.sortkey import Placed
 from leaderboard.store.keys import BoardKeys
 
 FUTURE_SECONDS = 60  # how far ahead a clock may be
-_MARGIN_SECONDS = 30 * 86_400  # how long a period's key outlives its retention, should nobody have sealed it
-_NOMINAL_SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "year": 366 * 86_400}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """One score of one player, as it came."""
 
     player: str
@@ -109,6 +108,7 @@ class Batch:
         self._latest = self.context.now + timedelta(seconds=FUTURE_SECONDS)
         self._last: _Profile | None = None
         self._numbers: dict[tuple[str, ...], int] = {}
+        self._slot_numbers: dict[str, int] = {}
 
     def add(self, item: Submission) -> Refusal | None:
         """Takes one submission, or says why not and is as it was before."""
@@ -264,18 +264,16 @@ class Batch:
         return 1 if is_widest else 0
 
     def _slot_number(self, period: Period) -> int:
-        try:
-            return self.slots.index(period) + 1
-        except ValueError:
+        number = self._slot_numbers.get(period.id)
+        if number is None:
             self.slots.append(period)
-            return len(self.slots)
+            number = self._slot_numbers[period.id] = len(self.slots)
+        return number
 
     def _slot(self, period: Period) -> dict[str, Any]:
         slot: dict[str, Any] = {"name": f"{period.name}:{period.id}"}
         if period.end is not None:
-            kept = self._definition["retention"][period.name] * _NOMINAL_SECONDS[period.name]
-            end, now = period.end.timestamp(), self.context.now.timestamp()
-            slot["closes"] = int(end) + self._definition["late_grace_seconds"]
-            slot["expires"] = int(max(end + kept, now)) + _MARGIN_SECONDS
-            slot["late"] = now >= end
+            slot["closes"] = int(period.end.timestamp()) + self._definition["late_grace_seconds"]
+            slot["expires"] = self.board.expires_at(period, self.context.now)
+            slot["late"] = self.context.now >= period.end
         return slot

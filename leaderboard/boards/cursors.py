@@ -13,16 +13,16 @@ _Fields = tuple[str, str, str, float, str]
 _decoder = msgspec.msgpack.Decoder(_Fields)
 
 
-def write(rev: str, period: Period, key: bytes, player: bytes) -> str:
+def write(born: str, period: Period, key: bytes, player: bytes) -> str:
     """A cursor behind this row."""
-    fields = (rev, period.name, period.id, float(key), player.decode())
+    fields = (born, period.name, period.id, float(key), player.decode())
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(fields)).decode().rstrip("=")
 
 
-def read(cursor: str, rev: str, period: Period) -> tuple[str, str]:
+def read(cursor: str, born: str, period: Period) -> tuple[str, str]:
     """The (key, player) that a cursor stands behind. Raises InvalidInput for one of another board or period."""
-    cursor_rev, name, period_id, key, player = _decode(cursor)
-    if (cursor_rev, name, period_id) != (rev, period.name, period.id):
+    cursor_born, name, period_id, key, player = _decode(cursor)
+    if (cursor_born, name, period_id) != (born, period.name, period.id):
         raise InvalidInput("This cursor belongs to another board, period or time.", code="invalid_cursor")
     return repr(key), player
 

@@ -4,6 +4,7 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
@@ -14,7 +15,7 @@ from leaderboard import jsontext
 from leaderboard.boards import numerals
 from leaderboard.boards.fields import Number, Strict, Text, Whole
 from leaderboard.boards.ordering import make_ordering
-from leaderboard.boards.periods import PERIOD_NAMES, Calendar, PeriodName
+from leaderboard.boards.periods import PERIOD_NAMES, Calendar, Period, PeriodName
 from leaderboard.boards.sortkey import Field, Ordering
 from leaderboard.errors import InvalidInput
 from leaderboard.store.keys import BoardKeys
@@ -24,6 +25,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 RETENTION = {"hour": 48, "day": 35, "week": 12, "month": 13, "year": 3}
 _MISSING_BOUND = Decimal(1_000_000_000)
 _MAX_DECIMALS = 15
+_MARGIN_SECONDS = 30 * 86_400
+_NOMINAL_SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "year": 366 * 86_400}
 
 
 class ScoreSchema(Strict):
@@ -105,9 +108,11 @@ class Board:
     name: str
     rev: str
     definition: Mapping[str, Any]
+    born: str  # the rev it was made with: tells a board from one that had its name before
     # Which change of the definition brought each period in: what is younger lacks what came before.
     added: Mapping[str, int] = dataclasses.field(default_factory=dict)
     trimmed: bool = False  # it had max_entries once, so a period may lack what one inside it has
+    keeps_metadata: bool = False  # some score came with metadata since the board was made
 
     @cached_property
     def ordering(self) -> Ordering:
@@ -135,10 +140,12 @@ class Board:
         ties = cast("str", self.definition["ties"])
         return "unique" if ties in ("first", "last") else ties
 
-    @property
-    def keeps_metadata(self) -> bool:
-        """Whether any score came with metadata since the board was made."""
-        return self.rev.endswith("m")
+    def expires_at(self, period: Period, now: datetime) -> int | None:
+        """When the key of a period may go, should nobody have sealed it: Unix seconds; None for `all`."""
+        if period.end is None:
+            return None
+        kept = self.definition["retention"][period.name] * _NOMINAL_SECONDS[period.name]
+        return int(max(period.end.timestamp() + kept, now.timestamp())) + _MARGIN_SECONDS
 
     def shown(self) -> dict[str, Any]:
         """The board as the API shows it."""
@@ -157,9 +164,11 @@ class Board:
     def dump(self) -> str:
         """The board as it is kept, in the database and beside its data."""
         document = {
+            "born": self.born,
             "definition": self.definition,
             "added": self.added,
             "trimmed": self.trimmed,
+            "keeps_metadata": self.keeps_metadata,
         }
         return jsontext.dumps(document).decode()
 
@@ -168,14 +177,16 @@ class Board:
         """What `dump` wrote."""
         document = jsontext.loads(text)
         added = {period: int(number.text) for period, number in document["added"].items()}
-        return cls(game, name, rev, BoardSchema().load(document["definition"]), added, document["trimmed"])
+        definition = BoardSchema().load(document["definition"])
+        flags = document["trimmed"], document["keeps_metadata"]
+        return cls(game, name, rev, definition, document["born"], added, *flags)
 
     def succeeded_by(self, definition: Mapping[str, Any]) -> "Board":
         """The same board with another definition."""
         change = max(self.added.values(), default=0) + 1
         added = {name: self.added.get(name, change) for name in definition["periods"]}
         trimmed = self.trimmed or bool(self.definition["max_entries"])
-        return Board(self.game, self.name, new_rev() + self.rev[16:], definition, added, trimmed)
+        return dataclasses.replace(self, rev=new_rev(), definition=definition, added=added, trimmed=trimmed)
 
     def fixed_differences(self, definition: Mapping[str, Any]) -> list[str]:
         """What differs and cannot be changed once there are scores."""
@@ -184,7 +195,8 @@ class Board:
 
 def new_board(game: str, name: str, definition: Mapping[str, Any]) -> Board:
     """A board that was not there before."""
-    return Board(game, name, new_rev(), definition, dict.fromkeys(definition["periods"], 0))
+    rev = new_rev()
+    return Board(game, name, rev, definition, rev, dict.fromkeys(definition["periods"], 0))
 
 
 def new_rev() -> str:

@@ -44,7 +44,7 @@ class BulkBody(Strict):
 
 METADATA_BYTES = 1024
 _NOTHING = msgspec.Raw()
-_NONE = (b"", b"null")
+_NULL = msgspec.Raw(b"null")
 _item_schema = BulkItem()
 _submission_schema = SubmissionBody()
 
@@ -89,6 +89,7 @@ def read_json_items(body: bytes, most: int) -> tuple[int, list[Item], list[Rejec
 
 def read_lines(body: bytes, most: int) -> tuple[int, list[Item], list[Rejection]]:
     """The same for NDJSON: one item a line, empty lines passed over."""
+    # Not msgspec's decode_lines: that takes several documents on one line for several lines.
     lines = [line for line in body.split(b"\n") if line.strip()]
     _check_count(len(lines), most)
     try:
@@ -175,13 +176,12 @@ def _check_metadata(text: str) -> None:
 def _fast_item(index: int, item: _FastItem) -> Item:
     if not item.board:
         raise _OddError
-    subscore, metadata = bytes(item.subscore), bytes(item.metadata)
     submission = Submission(
         item.player,
         _numeral(bytes(item.score)),
-        _numeral(subscore) if subscore not in _NONE else None,
-        parse_time(item.at) if item.at is not None else None,
-        _metadata(metadata) if metadata not in _NONE else None,
+        None if item.subscore is _NOTHING or item.subscore == _NULL else _numeral(bytes(item.subscore)),
+        None if item.at is None else parse_time(item.at),
+        None if item.metadata is _NOTHING or item.metadata == _NULL else _metadata(bytes(item.metadata)),
     )
     return Item(index, item.board, submission)
 

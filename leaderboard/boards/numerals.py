@@ -86,9 +86,14 @@ def exact(value: Literal) -> Fraction:
     return Fraction(number) * Fraction(10) ** power
 
 
+def is_short_integer(value: Literal) -> bool:
+    """Whether this is the text of a plain integer that every double holds; most scores are."""
+    return isinstance(value, str) and len(value) < 16 and value.isdecimal() and value.isascii() and value[0] != "0"
+
+
 def to_grid(value: Literal, decimals: int) -> int:
     """The numeral in units of 10^-decimals. Raises ScoreNotExact when it lies between two of them."""
-    if isinstance(value, str) and len(value) < 16 and value.isdecimal() and value.isascii() and value[0] != "0":
+    if is_short_integer(value):
         return int(value) * int(10**decimals)
     number, power = read_number(value)
     if power + decimals < 0:

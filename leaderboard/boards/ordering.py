@@ -23,6 +23,7 @@ from leaderboard.boards.numerals import (
     ScoreOutOfRange,
     TimeOutOfRange,
     from_grid,
+    is_short_integer,
     read_number,
     to_grid,
 )
@@ -116,7 +117,7 @@ class PlainOrdering(Ordering):
     def _beyond(bound: Decimal | None, which: str) -> ScoreNotExact | ScoreOutOfRange:
         if bound is None:
             return ScoreNotExact("Beyond the numbers this board holds exactly; state min and max to go further.")
-        return ScoreOutOfRange(f"The {which} score of this board is {bound}.")
+        return ScoreOutOfRange(f"The {which} score of this board is {bound:f}.")
 
     def _bound(self, value: Fraction, inwards: Callable[[Fraction], int]) -> float:
         """The first number within a bound; on a board of doubles it is the nearest double, as it is for scores."""
@@ -130,6 +131,8 @@ class PlainOrdering(Ordering):
     def _value(self, score: Literal) -> float:
         if self.score.decimals is not None:
             return to_grid(score, self.score.decimals)
+        if is_short_integer(score):
+            return float(int(score))
         number, power = read_number(score)
         if power >= 0:
             whole = number * 10**power
@@ -237,7 +240,7 @@ class PackedOrdering(Ordering):
 
     def _rank(self, number: int, field: Field, low: int, high: int) -> int:
         if not low <= number <= high:
-            raise ScoreOutOfRange(f"Outside the board's range, {field.low} to {field.high}.")
+            raise ScoreOutOfRange(f"Outside the board's range, {field.low:f} to {field.high:f}.")
         return high - number if field.descending else number - low
 
     def _tick(self, at_ms: int) -> int:

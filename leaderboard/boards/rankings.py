@@ -1,11 +1,12 @@
 """Reading the standings: pages, players, ranges, ranks that would be, percentiles, distributions.
 
 Each read is one script call, so that what it answers is one moment of the board; the two that cannot know their
-second question before the first is answered take two.
+second question before the first is answered take two. A view whose board is out of date raises BoardsChanged; the edge
+looks again and asks anew (api/operations.py).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -30,11 +31,12 @@ from leaderboard.boards.views import (
     read_stamp,
     read_standing,
 )
-from leaderboard.errors import InvalidInput, StoreUnavailable, UnknownPlayer
+from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownPlayer
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 5
+_PERIODS_AT_ONCE = 500
 
 
 class Rankings:
@@ -46,41 +48,32 @@ class Rankings:
 
     def top(self, view: View, limit: int, cursor: str | None = None) -> Page:
         """The best entries, or those behind a cursor. Raises InvalidInput for a cursor of something else."""
-
-        def ask(view: View) -> Call:
-            after = cursors.read(cursor, view.board.rev[:16], view.period) if cursor else ()
-            return call("top", view, view.board.ties, limit + 1, flag(view), *after)
-
-        view, (stamp, _, rank, rows, metadata) = self._read(view, ask)
-        entries = read_entries(view, rank, int(_), rows, metadata)
+        after = cursors.read(cursor, view.board.born, view.period) if cursor else ()
+        asked = call("top", view, view.board.ties, limit + 1, flag(view), *after)
+        stamp, index, rank, rows, metadata = self._read(view, asked)
+        entries = read_entries(view, rank, int(index), rows, metadata)
         more = None
         if len(entries) > limit:
             last = 2 * (limit - 1)
-            more = cursors.write(view.board.rev[:16], view.period, rows[last + 1], rows[last])
+            more = cursors.write(view.board.born, view.period, rows[last + 1], rows[last])
         return Page(stamp, entries[:limit], more)
 
     def player(self, view: View, player: str, around: int = 0) -> Standing:
         """One player's standing, with `around` rows around it. Raises UnknownPlayer."""
-
-        def ask(view: View) -> Call:
-            return player_call(view, player, around)
-
-        view, answer = self._read(view, ask)
-        standing = read_standing(view, player, answer)
+        standing = read_standing(view, player, self._read(view, player_call(view, player, around)))
         if standing is None:
             raise UnknownPlayer(player)
         return standing
 
     def players_boards(self, views: Sequence[View], player: str) -> list[tuple[View, Standing]]:
         """One player's standing on many boards; those without it are left out."""
-        found = []
         answers = self._store.run_all([player_call(view, player, 0) for view in views]) if views else []
+        stale = [view.board.name for view, answer in zip(views, answers, strict=True) if is_stale(view, answer)]
+        if stale:
+            raise BoardsChanged(*stale)
+        found = []
         for view, answer in zip(views, answers, strict=True):
-            if is_stale(view, answer):
-                view, parts = self._read(view, lambda view: player_call(view, player, 0))  # noqa: PLW2901
-            else:
-                parts = (read_stamp(answer), *answer[3:])
-            standing = read_standing(view, player, parts)
+            standing = read_standing(view, player, (read_stamp(answer), *answer[3:]))
             if standing is not None:
                 found.append((view, standing))
         return found
@@ -88,9 +81,8 @@ class Rankings:
     def lookup(self, view: View, players: Sequence[str]) -> tuple[Stamp, list[Entry], list[str]]:
         """The standings of many players, in rank order, and those who have none."""
         wanted = list(dict.fromkeys(players))
-        view, (stamp, keys, ranks, metadata) = self._read(
-            view, lambda view: call("lookup", view, view.board.ties, flag(view), *wanted)
-        )
+        asked = call("lookup", view, view.board.ties, flag(view), *wanted)
+        stamp, keys, ranks, metadata = self._read(view, asked)
         rows, missing = [], []
         for number, player in enumerate(wanted):
             if keys[number] is None:
@@ -105,33 +97,26 @@ class Rankings:
         self, view: View, low: Literal | None, high: Literal | None, limit: int
     ) -> tuple[Stamp, list[Entry], int]:
         """The entries with scores from `low` to `high`, and how many there are."""
-
-        def ask(view: View) -> Call:
-            span = view.board.ordering.span(None if low is None else exact(low), None if high is None else exact(high))
-            first, last = span or (1, 0)
-            return call("range", view, view.board.ties, limit, flag(view), key_text(first), key_text(last))
-
-        view, (stamp, index, rank, rows, metadata, inside) = self._read(view, ask)
+        bounds = (None if bound is None else exact(bound) for bound in (low, high))
+        first, last = view.board.ordering.span(*bounds) or (1, 0)
+        asked = call("range", view, view.board.ties, limit, flag(view), key_text(first), key_text(last))
+        stamp, index, rank, rows, metadata, inside = self._read(view, asked)
         return stamp, read_entries(view, rank, index, rows, metadata), inside
 
     def rank(self, view: View, score: Literal, subscore: Literal | None) -> tuple[Stamp, int]:
         """The rank that a score would have were it submitted now; nothing is written. Raises OrderingError."""
-
-        def ask(view: View) -> Call:
-            placed = view.board.ordering.place(score, subscore, _milliseconds(view.now))
-            # A newcomer stands behind its equals where the first is ahead, before them where the last is.
-            behind_equals = view.board.definition["ties"] == "first"
-            end = key_text(placed.ceil) if behind_equals else "(" + key_text(placed.floor)
-            return call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
-
-        _, (stamp, counts) = self._read(view, ask)
+        placed = view.board.ordering.place(score, subscore, _milliseconds(view.now))
+        # A newcomer stands behind its equals where the first is ahead, before them where the last is.
+        behind_equals = view.board.definition["ties"] == "first"
+        end = key_text(placed.ceil) if behind_equals else "(" + key_text(placed.floor)
+        stamp, counts, *_ = self._read(
+            view, call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
+        )
         return stamp, counts[0] + 1
 
     def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, Score | None]:
         """The score it takes to be level with or ahead of `percent` % of the players."""
-        view, (stamp, _, _, near, rows) = self._read(
-            view, lambda view: call("spread", view, repr(float((100 - percent) / 100)))
-        )
+        stamp, _, _, near, rows = self._read(view, call("spread", view, repr(float((100 - percent) / 100))))
         if stamp.total == 0:
             return stamp, None
         place = (100 - percent) / 100 * (stamp.total - 1)
@@ -142,70 +127,55 @@ class Rankings:
 
     def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[Score, Score, int]]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
+        stamp, best, worst, *_ = self._read(view, call("spread", view, "0"))
         for _ in range(_MOST_TRIES):
-            view, (stamp, best, worst, _near, _rows) = self._read(view, lambda view: call("spread", view, "0"))
             if stamp.total == 0:
                 return stamp, []
             ends = sorted(view.board.ordering.exact_score(float(row[1])) for row in (best, worst))
             if ends[0] == ends[1]:
                 return stamp, [(present(ends[0]), present(ends[0]), stamp.total)]
             edges = [present(ends[0] + (ends[1] - ends[0]) * number / bins) for number in range(bins + 1)]
-            after, counts = self._counts_from(view, edges[1:-1])
-            if after == stamp:
+            stamp, counts, *now = self._read(view, _reaching(view, edges[1:-1]))
+            if [row[1:] for row in now] == [best[1:], worst[1:]]:  # the scores that the edges rest on still stand
                 at_least = [stamp.total, *counts, 0]
                 return stamp, [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(bins)]
-        raise StoreUnavailable("The board changes too fast to be counted; try again.")
-
-    def _counts_from(self, view: View, edges: Sequence[Score]) -> tuple[Stamp, list[int]]:
-        """How many scores reach each edge."""
-
-        def ask(view: View) -> Call:
-            ranges: list[str] = []
-            for edge in edges:
-                first, last = view.board.ordering.reaching(edge)
-                ranges += [key_text(first), key_text(last)]
-            return call("counts", view, "0", *ranges)
-
-        _, (stamp, counts) = self._read(view, ask)
-        return stamp, counts
+            best, worst = now
+        raise StoreUnavailable("The ends of the board keep moving; try again.")
 
     def periods(self, view: View, limit: int) -> tuple[Stamp, list[tuple[Period, int, Entry | None]]]:
         """The periods of the view's name that hold entries, newest first: (period, total, winner)."""
         keys, board = view.board.keys, view.board
         found: list[tuple[Period, int, Entry | None]] = []
-        stamp, offset = Stamp(board.rev, 0, 0), 0
-        while len(found) < limit:
-            members = self._registry.known_members(keys, view.period.name, offset, limit)
+        step, offset = max(limit, _PERIODS_AT_ONCE), 0
+        while True:
+            members = self._registry.known_members(keys, view.period.name, offset, step if offset else limit)
             some = [board.calendar.parse(view.period.name, member.split(":", 1)[1]) for member in members]
             names = [keys.meta, *(keys.standings(period.id) for period in some)]
-            rev, version, *rows = self._store.run("winners", names, [])
-            if rev != board.rev.encode():
-                return self.periods(self._renew(view), limit)
-            stamp = Stamp(board.rev, int(version), 0)
-            for period, (total, player, key) in zip(some, rows, strict=True):
+            answer = self._store.run("winners", names, [])
+            if is_stale(view, answer):
+                raise BoardsChanged(board.name)
+            for period, (total, player, key) in zip(some, answer[2:], strict=True):
                 if total:
                     found.append((period, total, read_entry(view, 1, player.decode(), float(key), None)))
-            if len(members) < limit:
-                break
-            offset += limit
-        return stamp, found[:limit]
+            if len(found) >= limit or len(members) < (step if offset else limit):
+                return Stamp(board.rev, int(answer[1]), 0), found[:limit]
+            offset += len(members)
 
-    def _read(self, view: View, ask: Callable[[View], Call]) -> tuple[View, tuple[Any, ...]]:
-        """Asks until the answer was given under the definition it was asked under: (that view, stamp and the rest)."""
-        for _ in range(_MOST_TRIES):
-            asked = ask(view)
-            answer = self._store.run(asked.script, asked.keys, asked.args)
-            if not is_stale(view, answer):
-                return view, (read_stamp(answer), *answer[3:])
-            view = self._renew(view)
-        raise StoreUnavailable("The board keeps changing; try again.")
+    def _read(self, view: View, asked: Call) -> tuple[Any, ...]:
+        """The stamp and the rest of the answer. Raises BoardsChanged when the view's board is out of date."""
+        answer = self._store.run(asked.script, asked.keys, asked.args)
+        if is_stale(view, answer):
+            raise BoardsChanged(view.board.name)
+        return (read_stamp(answer), *answer[3:])
 
-    def _renew(self, view: View) -> View:
-        board = self._registry.fresh(view.board.game, view.board.name)
-        if view.period.name not in board.periods:
-            raise InvalidInput(f"This board keeps no {view.period.name} periods.", code="period_not_kept")
-        period = board.calendar.parse(view.period.name, view.period.id)
-        return View(board, period, view.now, view.metadata)
+
+def _reaching(view: View, edges: Sequence[Score]) -> Call:
+    """Asks how many scores reach each edge."""
+    ranges: list[str] = []
+    for edge in edges:
+        first, last = view.board.ordering.reaching(edge)
+        ranges += [key_text(first), key_text(last)]
+    return call("counts", view, "0", *ranges)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
 from leaderboard.archive.tables import boards
-from leaderboard.boards.definition import Board, new_board
+from leaderboard.boards.definition import Board, new_board, new_rev
 from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
@@ -74,7 +74,15 @@ class Registry:
         query = sa.select(boards).where(boards.c.game == game).order_by(boards.c.name)
         with self._database.begin() as connection:
             rows = connection.execute(query).all()
-        return [Board.parse(game, row.name, row.rev, row.definition) for row in rows]
+        return [self._parsed(game, row) for row in rows]
+
+    def is_outdated(self, game: str, name: str) -> bool:
+        """Whether the board is another one by now than this process knew; then it knows it now."""
+        known = self._cached.get((game, name))
+        try:
+            return known is not None and self.fresh(game, name).rev != known.rev
+        except UnknownBoard:
+            return True
 
     def put(self, game: str, name: str, definition: dict[str, Any], now: datetime) -> tuple[Board, bool]:
         """Makes or changes a board; answers it, and whether it is new.
@@ -103,19 +111,25 @@ class Registry:
                 raise UnknownBoard(name)
             with translated():
                 self._store.client.delete(keys.meta)
-            self._purge(keys, PERIOD_NAMES)
+            self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
             with translated():
                 self._store.client.unlink(keys.known, keys.open, keys.loads)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
+            with translated():
+                self._store.client.delete(keys.meta)  # should it have taken so long that somebody filled it in again
         self._cached.pop((game, name), None)
 
-    def keep_metadata(self, board: Board) -> Board:
+    def keep_metadata(self, board: Board, now: datetime) -> Board:
         """Tells every writer of the board that scores now come with metadata."""
         with lock(self._store, board.keys.lock) as token:
             current = self._known(board.keys)
             if current is not None and current.rev == board.rev and not board.keeps_metadata:
-                self._define(replace(current, rev=current.rev + "m"), token)
+                with translated():
+                    self._store.client.hdel(board.keys.meta, "rev")
+                changed = replace(current, rev=new_rev(), keeps_metadata=True)
+                self._save(changed, now, new=False)
+                self._define(changed, token)
         return self.fresh(board.game, board.name)
 
     def known_members(self, keys: BoardKeys, name: str, offset: int = 0, count: int = -1) -> list[str]:
@@ -125,21 +139,49 @@ class Registry:
 
     def _change(self, old: Board, new: Board, token: str, now: datetime) -> Board:
         with translated():
-            self._store.client.hdel(old.keys.meta, "rev")  # the fence
+            self._store.client.hdel(old.keys.meta, "rev")  # the fence; should this die, `fresh` looks for the truth
         try:
             self._check_change(old, new)
-            self._purge(old.keys, set(old.periods) ^ set(new.periods))
-            self._save(new, now, new=False)
-        except BaseException:
+        except Conflict:
             self._define(old, token)
             raise
+        self._save(new, now, new=False)
+        # What the new definition does not keep, or reads in another way (then there are no scores), goes.
+        self._purge(
+            old.keys, PERIOD_NAMES if old.fixed_differences(new.definition) else set(old.periods) ^ set(new.periods)
+        )
+        self._adapt(old, new, now)
         self._define(new, token)
         return new
+
+    def _adapt(self, old: Board, new: Board, now: datetime) -> None:
+        """Gives the periods that are there what another retention or max_entries means for them."""
+        keep = new.definition["max_entries"]
+        trims = keep is not None and keep != old.definition["max_entries"]
+        if not trims and old.definition["retention"] == new.definition["retention"]:
+            return
+        for name in new.periods:
+            for members in _batched(self.known_members(new.keys, name), _KEYS_AT_ONCE):
+                for period_id in map(_id_of, members):
+                    keys = [new.keys.standings(period_id), new.keys.dense(period_id), new.keys.metadata(period_id)]
+                    while trims and self._store.run("trim", keys, [keep, new.ties, _KEYS_AT_ONCE]):
+                        pass
+                    expires = new.expires_at(new.calendar.parse(name, period_id), now)
+                    if expires is not None:
+                        with translated():
+                            for key in keys:
+                                self._store.client.expireat(key, expires)
 
     def _check_change(self, old: Board, new: Board) -> None:
         fixed = old.fixed_differences(new.definition)
         if fixed and self._has_scores(old.keys):
             raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
+
+    def _parsed(self, game: str, row: Any) -> Board:
+        known = self._cached.get((game, row.name))
+        if known is not None and known.rev == row.rev:
+            return known
+        return Board.parse(game, row.name, row.rev, row.definition)
 
     def _known(self, keys: BoardKeys) -> Board | None:
         with translated():
@@ -158,7 +200,7 @@ class Registry:
             return connection.execute(query).one_or_none()
 
     def _save(self, board: Board, now: datetime, *, new: bool) -> None:
-        values = {"rev": board.rev[:16], "definition": board.dump(), "changed_at": now}
+        values = {"rev": board.rev, "definition": board.dump(), "changed_at": now}
         with self._database.begin() as connection:
             if new:
                 key = {"game": board.game, "name": board.name, "created_at": now}

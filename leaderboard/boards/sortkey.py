@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from leaderboard.boards.numerals import Literal, Score
 
@@ -29,8 +30,7 @@ class Field:
         return math.ceil(scaled) if up else math.floor(scaled)
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """Where a submission stands: its key, and the best and worst key of the same (score, subscore)."""
 
     key: float

@@ -23,8 +23,7 @@ from leaderboard.store.scripts import Call
 _MOST_TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A submission, its board, and its place in the request."""
 
     index: int
@@ -89,6 +88,7 @@ class Chunk:
     letters: str = ""
     details: list[str] = field(default_factory=list)
     replayed_digest: str | None = None
+    born: str = ""  # of the board that a replayed answer was given on
 
     def settle(self, answer: Sequence[Any]) -> None:
         """Reads what `submit.lua` answered."""
@@ -105,10 +105,11 @@ class Chunk:
     def kept_beside(self, digest: str) -> str:
         """What the marker keeps beside the outcome, so that a replay gives the same answer."""
         refused = [(one.index, one.refusal.code, one.refusal.detail) for one in self.refused]
-        return msgspec.json.encode([digest, refused, self.taken, self.shown]).decode()
+        assert self.batch is not None  # noqa: S101 - only prepared chunks are sent
+        return msgspec.json.encode([digest, self.batch.board.born, refused, self.taken, self.shown]).decode()
 
     def _restore(self, extra: list[Any]) -> None:
-        self.replayed_digest, refused, self.taken, shown = extra
+        self.replayed_digest, self.born, refused, self.taken, shown = extra
         self.refused = [Rejection(index, Refusal(code, detail)) for index, code, detail in refused]
         self.shown = [tuple(one) for one in shown]
 
@@ -122,6 +123,7 @@ class Result:
     updated: bool
     periods: Sequence[PeriodOutcome]
     replayed_digest: str | None
+    born: str
 
 
 class Submissions:
@@ -140,7 +142,7 @@ class Submissions:
             refusal = REFUSED_BY_TOTAL
         found = [] if refusal or chunk.batch is None else outcomes(chunk.batch.board, chunk.shown, chunk.details)
         known = chunk.batch.board if chunk.batch else None
-        return Result(known, refusal, chunk.letters == "u", found, chunk.replayed_digest)
+        return Result(known, refusal, chunk.letters == "u", found, chunk.replayed_digest, chunk.born)
 
     def submit_many(
         self, game: str, items: Sequence[Item], context: Context, *, chunk_items: int, marking: Marking | None = None
@@ -207,7 +209,7 @@ class Submissions:
             chunk.status = "done"
             return
         if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
-            board = self._registry.keep_metadata(board)
+            board = self._registry.keep_metadata(board, context.now)
         batch = Batch(board, context)
         for item in chunk.items:
             why = batch.add(item.submission)

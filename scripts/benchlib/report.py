@@ -93,7 +93,7 @@ def _cells(row: Row) -> list[str]:
         row.case.name,
         *_rates(row.service, scores),
         *_rates(row.floor),
-        f"{row.times_slower:.0f}",
+        f"{row.times_slower:.1f}",
         *cpu,
         _each(row),
     ]

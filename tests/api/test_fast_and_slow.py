@@ -74,7 +74,7 @@ FIELDS: dict[str, tuple[st.SearchStrategy[str], list[str]]] = {  # good values, 
     "at": (st.sampled_from(TIMES).map(json.dumps), ["null", "1", "{}", *(f'"{time}"' for time in NO_TIMES)]),
     "metadata": (DOCUMENTS.map(json.dumps), [*METADATA, *NO_METADATA, *around_the_limit(), "null"]),
 }
-SPACES = st.sampled_from(["", "", "", " ", "\t\r "])
+SPACES = st.sampled_from(["", "", "", "", " ", "\t\r ", "\n"])
 
 
 def value(name: str) -> st.SearchStrategy[str]:
@@ -118,6 +118,8 @@ class _Nothing:
 
     def decode(self, _: bytes) -> NoReturn:
         raise msgspec.DecodeError
+
+    decode_lines = decode
 
 
 @contextmanager
@@ -164,11 +166,13 @@ def compare(read: Read, body: bytes, most: int) -> None:
 
 
 BODIES = st.lists(damaged(item_texts()), max_size=MOST)
+BETWEEN = [*[b"\n"] * 10, b"\r\n\r\n", b" \n\t\n", b"\n\x0c\n", b" ", b"", b",", b"\r", b"\n\xef\xbb\xbf", b"\n\x00\n"]
+LINES = item_texts().map(lambda text: text.replace("\n", " ").encode("utf-8", "surrogatepass"))
 MOSTS = st.sampled_from([MOST] * 9 + [1])
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(body=BODIES, between=st.sampled_from([b"\n"] * 5 + [b"\r\n\r\n", b" \n\t\n"]), most=MOSTS)
+@given(body=BODIES, between=st.sampled_from(BETWEEN), most=MOSTS)
 def test_lines(body: list[bytes], between: bytes, most: int) -> None:
     compare(items.read_lines, between.join(body), most)
 
@@ -186,6 +190,15 @@ def test_documents(body: list[bytes], around: tuple[str, str], most: int) -> Non
     compare(items.read_json_items, around[0].encode() + b",".join(body) + around[1].encode(), most)
 
 
+@pytest.mark.parametrize(
+    "text", ["A A", "AA", "S", "A\nS", "S\nA", "A A\nS", "A\rA", "A,\nA", "[A]", "A\n\x00", "A\n\nA", " A "]
+)
+def test_an_item_is_a_line_and_a_line_an_item(text: str) -> None:
+    whole = '{"board": "b", "player": "ada", "score": 1}'
+    split = whole.replace(", ", ",\n", 1)
+    compare(items.read_lines, text.replace("A", whole).replace("S", split).encode(), MOST)
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_odd_value_by_itself(name: str) -> None:
     for odd in FIELDS[name][1]:
@@ -196,7 +209,7 @@ def test_each_odd_value_by_itself(name: str) -> None:
 
 
 @settings(max_examples=EXAMPLES // 3, deadline=None)
-@given(body=st.lists(item_texts().map(lambda text: text.encode("utf-8", "surrogatepass")), min_size=1, max_size=3))
+@given(body=st.lists(LINES, min_size=1, max_size=3))
 def test_an_odd_item_changes_nothing_for_its_neighbours(body: list[bytes]) -> None:
     alone = [outcome(items.read_lines, line) for line in body if line.strip()]
     together = outcome(items.read_lines, b"\n".join([*body, b'{"x": 1}']))

@@ -2,6 +2,9 @@
 
 import os
 import re
+import socket
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from leaderboard.app import OPERATIONS
+from leaderboard.app import OPERATIONS, create_app
+from leaderboard.config import Settings
 
 EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "40"))
 CHECKS = [
@@ -70,15 +74,13 @@ def fill(service: Any) -> None:
     service.put_board("two", score={"type": "integer", "min": -9, "max": 9}, subscore={"min": 0, "max": 9})
     service.put_board("first", ties="first", order="asc", operator="last")
     service.put_board("total", operator="sum", periods=["year", "hour"], score={"decimals": 2})
-    for board in ("plain", "two", "first", "total"):
-        service.bulk(
-            [
-                {"board": board, "player": player, "score": number, "subscore": number, "metadata": {"n": number}}
-                for number, player in enumerate(PLAYERS)
-            ]
-        )
+    for number, player in enumerate(PLAYERS):
+        item = {"player": player, "score": number, "metadata": {"n": number}}
+        service.bulk([{"board": board, **item} for board in ("plain", "first", "total")])
+        service.bulk([{"board": "two", "subscore": number, **item}])
 
 
+@pytest.mark.parametrize("store_url", ["valkey"], indirect=True)  # what is documented is the same on either store
 @pytest.mark.parametrize(("path", "method"), ROUTES)
 def test_the_service_answers_as_it_says(service: Any, document: Any, path: str, method: str) -> None:
     fill(service)
@@ -96,3 +98,18 @@ def test_the_service_answers_as_it_says(service: Any, document: Any, path: str, 
         case.validate_response(response, checks=CHECKS)
 
     send()
+
+
+@pytest.mark.parametrize("path", ["/v1/boards/{board}/top", "/readyz"])
+def test_a_store_that_is_away_is_answered_as_it_says(tmp_path: Path, path: str) -> None:
+    with socket.socket() as taken, ExitStack() as stack:
+        taken.bind(("127.0.0.1", 0))  # ours, and nobody listens on it
+        url = f"redis://127.0.0.1:{taken.getsockname()[1]}"
+        app = create_app(Settings(data_dir=tmp_path, redis_url=url, redis_retries=0))
+        services = stack.enter_context(closing(app.extensions["leaderboard"]))
+        key = services.access.create_key("game", "server", services.clock())
+        operation = schemathesis.openapi.from_wsgi("/openapi.json", app)[path]["GET"]
+        case = operation.Case(path_parameters={"board": "b"} if "{board}" in path else {})
+        response = case.call(headers={"Authorization": f"Bearer {key}"})
+        assert response.status_code == 503
+        case.validate_response(response, checks=CHECKS[1:])

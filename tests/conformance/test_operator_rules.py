@@ -153,3 +153,12 @@ def test_somebody_who_was_pushed_out_may_come_back(service: Any) -> None:
     assert (back["rank"], back["previous_rank"]) == (1, None)
     row = read(service, "/boards/b/top", metadata="true")["entries"]
     assert row == [{"rank": 1, "player": "a", "score": 3, "subscore": None, "metadata": None}]
+
+
+def test_a_level_that_was_pushed_out_counts_no_more(service: Any) -> None:
+    service.put_board(max_entries=2, ties="dense")
+    for player, score in (("a", 30), ("b", 20), ("c", 25)):
+        service.submit(player, score)
+    for player in "ac":
+        service.request("DELETE", f"/v1/boards/b/players/{player}")
+    assert service.submit("d", 10)["periods"]["all"]["rank"] == 1

@@ -64,8 +64,10 @@ def test_shares_that_are_none(service: Any) -> None:
 @pytest.mark.parametrize("ties", ["shared", "dense", "first", "last"])
 @pytest.mark.parametrize("order", ["desc", "asc"])
 def test_a_players_percentile_counts_the_rank_of_a_shared_board(service: Any, ties: str, order: str) -> None:
-    sign = 1 if order == "desc" else -1
-    fill(service, [sign * score for score in (40, 30, 30, 10)], ties=ties, order=order)
+    service.put_board(ties=ties, order=order)
+    for number, score in enumerate((40, 30, 30, 10)):
+        service.submit(f"p{number}", score if order == "desc" else -score)
+        service.clock.advance(seconds=1)
     found = [read(service, f"/boards/b/players/p{n}")["percentile"] for n in range(4)]
     assert found == [75, 50, 50, 0]
 

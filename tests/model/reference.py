@@ -76,15 +76,13 @@ class Board:
     def open_standing(self, period: Period) -> Standing:
         return self.standings.setdefault(period, Standing(self.rules))
 
-    def has_scores(self) -> bool:
-        return any(standing.entries for standing in self.standings.values())
-
 
 class ModelGame:
     """All boards of one game.
 
     `late_rule` says what an item does that is too late for one of its periods: "item", it counts in no closed
-    period at all; "period", it still counts in those that closed within the grace.
+    period at all; "period", it still counts in those that closed within the grace. One that counts nowhere is
+    refused.
     """
 
     def __init__(self, late_rule: Literal["item", "period"] = "period") -> None:

@@ -214,6 +214,9 @@ def test_an_item_too_late_for_one_of_its_periods(rule: Any, counted: set[str]) -
     late = game.submit("cup", {"player": "b", "score": "1", "at": "2026-11-21T22:59:00Z"}, now)
     assert late.periods.keys() == counted
     assert late.counted_in_longest
+    game.put_board("daily", {"periods": ["day"]})
+    with pytest.raises(RefusedError, match="period_closed"):
+        game.submit("daily", {"player": "b", "score": "1", "at": "2026-11-20T22:59:00Z"}, now)
 
 
 def test_a_changed_board_keeps_what_it_keeps() -> None:

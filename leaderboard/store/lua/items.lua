@@ -48,8 +48,10 @@ local function submit_item(batch, slots, i, details)
     if new and not now then moved[n] = false end
     any = any or moved[n]
     if step[2] > 0 then
-      for _, detail in ipairs({key_before, rank_before}) do details[#details + 1] = detail end
-      for _, detail in ipairs({show(batch, slot, step, player, now)}) do details[#details + 1] = detail end
+      details[#details + 1], details[#details + 2] = key_before, rank_before
+      local key_after, rank_after = key_before, rank_before
+      if new then key_after, rank_after = show(batch, slot, step, player, now) end
+      details[#details + 1], details[#details + 2] = key_after, rank_after
       details[#details + 1] = moved[n] and 1 or 0
     end
   end

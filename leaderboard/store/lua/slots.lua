@@ -8,8 +8,11 @@ local function open_slots(batch)
     if batch.stride == 3 then slot.dense, slot.metadata = KEYS[at + 1], KEYS[at + 2] end
     slots[s], names[s] = slot, KEYS[at]
   end
-  if redis.call('EXISTS', unpack(names)) < #names then
-    for _, slot in ipairs(slots) do slot.fresh = redis.call('EXISTS', slot.standings) == 0 end
+  for first = 1, #names, 1000 do -- unpack has its limit
+    local last = math.min(first + 999, #names)
+    if redis.call('EXISTS', unpack(names, first, last)) < last - first + 1 then
+      for s = first, last do slots[s].fresh = redis.call('EXISTS', names[s]) == 0 end
+    end
   end
   return slots
 end
