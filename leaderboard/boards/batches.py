@@ -236,7 +236,7 @@ class Batch:
         return self._last.number
 
     def _takes(self, period: Period) -> bool:
-        return self.context.backfill or period.end is None or self.context.now < period.end + self._grace
+        return self.context.backfill or period.end is None or self.context.now <= period.end + self._grace
 
     def _make_steps(self, found: Sequence[Period]) -> list[list[int]]:
         steps = []

@@ -123,7 +123,7 @@ class Rankings:
         scores = [view.board.ordering.exact_score(float(key)) for key in rows[1::2]]
         better = scores[math.floor(place) - near]
         worse = scores[math.ceil(place) - near]
-        return stamp, present(better + (worse - better) * (place - math.floor(place)))
+        return stamp, view.board.ordering.present(better + (worse - better) * (place - math.floor(place)))
 
     def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[Score, Score, int]]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""

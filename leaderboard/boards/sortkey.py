@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from leaderboard.boards.numerals import Literal, Score
+from leaderboard.boards.numerals import Literal, Score, from_grid, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,11 @@ class Ordering(ABC):
         # Among decimals 0.1 means a tenth, not the double next to it.
         value = Fraction(repr(edge)) if self.score.decimals and isinstance(edge, float) else Fraction(edge)
         return self.span(value, None) or (1.0, 0.0)
+
+    def present(self, value: Fraction) -> Score:
+        """A computed score as JSON shows it: exactly, where it is one that the board could hold."""
+        scaled = value * 10 ** (self.score.decimals or 0)
+        return from_grid(int(scaled), self.score.decimals or 0) if scaled.denominator == 1 else present(value)
 
     def exact_score(self, key: float) -> Fraction:
         """The score of a key as a fraction, for interpolation."""
