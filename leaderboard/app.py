@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from leaderboard import jsontext, logs
-from leaderboard.api import boards, openapi, operations, probes, problems, rankings, scores
+from leaderboard.api import boards, bodies, openapi, operations, probes, problems, rankings, scores
 from leaderboard.config import Settings
 from leaderboard.services import Clock, Services, build, system_clock
 from leaderboard.store.connection import Store
@@ -52,6 +52,8 @@ def _install_request_ids(app: Flask) -> None:
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.status_code >= 400 and not bodies.drain(request):
+            response.headers["Connection"] = "close"
         return response
 
 

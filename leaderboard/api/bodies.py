@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 import zstandard
@@ -32,9 +33,10 @@ def read(request: Request, limit: int, media_types: tuple[str, ...] = (JSON,)) -
     if encoding not in ("identity", "gzip", "zstd"):
         raise UnsupportedMedia("Send the body plain, or with gzip or zstd.")
     if (request.content_length or 0) > limit:
-        _drain(request.stream)
         raise TooLarge(f"The body may have {limit} bytes.")
     packed = _bounded(request.stream, limit)
+    if len(packed) < (request.content_length or 0):
+        raise UnreadableBody("The body is cut off.")
     if encoding == "gzip":
         return media_type, _collect(_gunzip(packed), limit)
     if encoding == "zstd":
@@ -42,22 +44,36 @@ def read(request: Request, limit: int, media_types: tuple[str, ...] = (JSON,)) -
     return media_type, packed
 
 
+def drain(request: Request) -> bool:
+    """Reads what is left of a body and forgets it; whether that was all.
+
+    A client that is still sending when the connection closes would never see the answer.
+    """
+    size = 0
+    with suppress(UnreadableBody):
+        while size < _DRAIN_AT_MOST:
+            piece = _read_some(request.stream, _PIECE)
+            if not piece:
+                return True
+            size += len(piece)
+    return False
+
+
 def _bounded(stream: IO[bytes], limit: int) -> bytes:
     pieces, size = [], 0
-    while piece := stream.read(min(_PIECE, limit + 1 - size)):
+    while piece := _read_some(stream, min(_PIECE, limit + 1 - size)):
         pieces.append(piece)
         size += len(piece)
         if size > limit:
-            _drain(stream)
             raise TooLarge(f"The body may have {limit} bytes.")
     return b"".join(pieces)
 
 
-def _drain(stream: IO[bytes]) -> None:
-    """Reads on and forgets: a client that is still sending would never see the answer."""
-    size = 0
-    while size < _DRAIN_AT_MOST and (piece := stream.read(_PIECE)):
-        size += len(piece)
+def _read_some(stream: IO[bytes], size: int) -> bytes:
+    try:
+        return stream.read(size)
+    except Exception as error:
+        raise UnreadableBody("The body is cut off, or framed wrongly.") from error
 
 
 def _collect(pieces: Iterator[bytes], limit: int) -> bytes:

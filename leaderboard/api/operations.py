@@ -28,6 +28,7 @@ from leaderboard.services import Services
 
 BODY_BYTES = 1024 * 1024  # of everything but bulk
 _MOST_TRIES = 5
+_ORIGIN = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*")
 _VALID_BOARD = re.compile(BOARD_NAME)
 
 
@@ -145,9 +146,10 @@ def check_raw_path(environ: Mapping[str, Any]) -> None:
     raw = (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").split("?", 1)[0]
     if "%2f" not in raw.lower():
         return
-    segments = raw.split("/")
-    if segments[1:3] == ["v1", "boards"] and len(segments) > 3 and "%2f" in segments[3].lower():
-        check_board(unquote_to_bytes(segments[3]).decode("utf-8", "replace"))
+    path = _ORIGIN.sub("", raw)  # a request line may name the whole URL
+    segments = [unquote_to_bytes(part).decode("utf-8", "replace") for part in path.lstrip("/").split("/")]
+    if segments[:2] == ["v1", "boards"] and len(segments) > 2 and "/" in segments[2]:
+        check_board(segments[2])
 
 
 def check_board(name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from leaderboard import jsontext
+from leaderboard.api import problems
 from leaderboard.api.operations import services
 from leaderboard.errors import Unavailable
 
@@ -14,7 +15,7 @@ blueprint = Blueprint("probes", __name__)
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """The process lives, whatever the stores do."""
-    return _json({"status": "ok"}, 200)
+    return _json({"status": "ok"})
 
 
 @blueprint.get("/readyz")
@@ -29,16 +30,14 @@ def readyz() -> Response:
         except Unavailable as error:
             checks[name] = error.detail
     ready = all(answer == "ok" for answer in checks.values())
-    document: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}
     if ready:
-        document["warnings"] = wired.store.risks()
-    response = _json(document, 200 if ready else 503)
-    if not ready:
-        response.headers["Retry-After"] = "1"
+        return _json({"status": "ok", "checks": checks, "warnings": wired.store.risks()})
+    response = problems.problem(503, "not_ready", "A store does not answer.", more={"checks": checks})
+    response.headers["Retry-After"] = "1"
     return response
 
 
-def _json(document: Any, status: int) -> Response:
-    response = Response(jsontext.dumps(document), status, content_type="application/json")
+def _json(document: Any) -> Response:
+    response = Response(jsontext.dumps(document), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

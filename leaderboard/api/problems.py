@@ -1,5 +1,6 @@
 """Every error as problem+json (RFC 9457), from one table."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -24,8 +25,14 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "u
 _log = structlog.get_logger(__name__)
 
 
-def problem(status: int, code: str, detail: str, fields: errors.FieldErrors | None = None) -> Response:
-    """A response that says what went wrong."""
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    fields: errors.FieldErrors | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """A response that says what went wrong; `more` are members of its own."""
     body: dict[str, Any] = {
         "type": f"urn:leaderboard:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -33,6 +40,7 @@ def problem(status: int, code: str, detail: str, fields: errors.FieldErrors | No
         "detail": detail,
         "code": code,
         "request_id": g.get("request_id", ""),
+        **(more or {}),
     }
     if fields:
         body["errors"] = fields

@@ -252,4 +252,5 @@ class ProblemAnswer(Schema):
     detail = Text(required=True)
     code = Text(required=True)
     request_id = Text(required=True)
-    errors = fields.Dict(keys=Text(), values=fields.List(Text()))
+    errors = fields.Dict(keys=Text(), values=fields.List(Text()), metadata={"description": "Field -> messages."})
+    checks = fields.Dict(keys=Text(), values=Text(), metadata={"description": "Of `/readyz`: what each store said."})

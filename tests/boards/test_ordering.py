@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from leaderboard.boards.numerals import (
@@ -26,6 +26,8 @@ FROM_MS, UNTIL_MS = 946_684_800_000, 4_102_444_800_000  # 2000 and 2100, in UTC
 NORMAL_DOUBLES = 2046 * 2**52  # the positive ones that are neither denormal nor infinite
 BIG = (1009651914519660511, 1009651914519660512, 1009651914519660544)  # one double, all three of them
 NOW = FROM_MS
+
+patiently = settings(deadline=None)  # a busy machine is no error
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def shown(fields: Fields, run: Run) -> tuple[Fraction, Fraction | None]:
     return score, Fraction(run.second, 10 ** (fields.subscore.decimals or 0)) if fields.subscore else None
 
 
+@patiently
 @given(st.data())
 def test_keys_sort_as_exact_arithmetic_does(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -132,6 +135,7 @@ def test_keys_sort_as_exact_arithmetic_does(data: st.DataObject) -> None:
             assert (key < other_key, key == other_key) == (rank < other_rank, rank == other_rank)
 
 
+@patiently
 @given(st.data())
 def test_what_is_placed_is_read_back_exactly(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -146,6 +150,7 @@ def test_what_is_placed_is_read_back_exactly(data: st.DataObject) -> None:
         assert ordering.exact_score(placed.key) == score
 
 
+@patiently
 @given(st.data())
 def test_floors_and_ceils_hold_one_pair_and_never_overlap(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -159,6 +164,7 @@ def test_floors_and_ceils_hold_one_pair_and_never_overlap(data: st.DataObject) -
         assert ceil < floor
 
 
+@patiently
 @given(st.data())
 def test_packed_keys_are_positive_normal_doubles(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -172,6 +178,7 @@ def test_packed_keys_are_positive_normal_doubles(data: st.DataObject) -> None:
                     assert sys.float_info.min <= key <= sys.float_info.max
 
 
+@patiently
 @given(st.data())
 def test_a_time_moves_a_key_once_a_tick(data: st.DataObject) -> None:
     fields = data.draw(some_fields(("first", "last")))
@@ -263,6 +270,7 @@ doubles = st.one_of(
 )
 
 
+@patiently
 @given(st.booleans(), st.lists(doubles, min_size=2, max_size=6))
 def test_doubles_keep_their_order_and_come_back(descending: bool, values: list[float]) -> None:
     ordering = make_ordering(Field(descending))
@@ -274,6 +282,7 @@ def test_doubles_keep_their_order_and_come_back(descending: bool, values: list[f
             assert (key < other_key) == (value > other if descending else value < other)
 
 
+@patiently
 @example(False, 2.0**80)
 @given(st.booleans(), doubles)
 def test_what_a_board_of_doubles_shows_it_takes_back(descending: bool, value: float) -> None:
@@ -282,6 +291,7 @@ def test_what_a_board_of_doubles_shows_it_takes_back(descending: bool, value: fl
     assert ordering.place(ordering.decode(placed.key)[0], None, NOW) == placed
 
 
+@patiently
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,30}", fullmatch=True))
 def test_a_fraction_without_decimals_is_the_nearest_double(text: str) -> None:
     whole = Fraction(Decimal(text)).denominator == 1
@@ -289,6 +299,7 @@ def test_a_fraction_without_decimals_is_the_nearest_double(text: str) -> None:
     assert Fraction(make_ordering(Field(descending=False)).place(text, None, NOW).key) == as_double(text)
 
 
+@patiently
 @given(st.integers(0, 6), st.booleans(), st.integers(-(2**53), 2**53))
 def test_grids_without_bounds_hold_all_up_to_2_to_the_53(decimals: int, descending: bool, number: int) -> None:
     ordering = make_ordering(Field(descending, None, None, decimals))
@@ -325,6 +336,7 @@ def inside(span: tuple[float, float] | None, key: float) -> bool:
     return span is not None and span[0] <= key <= span[1]
 
 
+@patiently
 @given(st.data())
 def test_spans_hold_what_lies_between(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -348,6 +360,7 @@ def test_spans_hold_what_lies_between(data: st.DataObject) -> None:
 ends = st.one_of(st.none(), doubles.map(Fraction), st.fractions(max_denominator=1000), st.just(Fraction(3, 10)))
 
 
+@patiently
 @example(False, [0.1], None, Fraction(1, 10))
 @example(True, [0.3], Fraction(3, 10), None)
 @given(st.booleans(), st.lists(doubles, min_size=1, max_size=6), ends, ends)
@@ -360,6 +373,7 @@ def test_spans_of_doubles(descending: bool, values: list[float], low: Fraction |
         assert inside(span, ordering.place(spelt(value), None, NOW).key) == wanted
 
 
+@patiently
 @given(st.data())
 def test_reaching_counts_as_both_are_shown(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
@@ -378,6 +392,7 @@ def test_reaching_counts_as_both_are_shown(data: st.DataObject) -> None:
         assert (first <= key <= last) == (shown(fields, run)[0] >= Fraction(repr(edge)))
 
 
+@patiently
 @given(st.booleans(), st.lists(doubles, min_size=1, max_size=6), doubles)
 def test_reaching_on_doubles(descending: bool, values: list[float], edge: float) -> None:
     ordering = make_ordering(Field(descending))
@@ -389,6 +404,7 @@ def test_reaching_on_doubles(descending: bool, values: list[float], edge: float)
 # What a board says it can hold.
 
 
+@patiently
 @given(st.data())
 def test_exact_range_is_held_and_nothing_beyond_its_bounds(data: st.DataObject) -> None:
     fields = data.draw(some_fields())
