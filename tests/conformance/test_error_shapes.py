@@ -121,6 +121,27 @@ def test_fields_at_fault_are_named(service: Any) -> None:
         assert set(found["errors"]) == fields
 
 
+def test_the_field_that_a_score_is_refused_for_is_named(service: Any) -> None:
+    service.put_board(score={"min": 0, "max": 9}, periods=["day"])
+    service.put_board("two", subscore={"min": 0, "max": 9})
+    service.put_board("timed", ties="first")
+    table: list[tuple[str, dict[str, Any], str]] = [
+        ("b", {"score": 10}, "score"),
+        ("b", {"score": 1, "at": "2036-01-01T00:00:00Z"}, "at"),
+        ("b", {"score": 1, "at": "2016-01-01T00:00:00Z"}, "at"),
+        ("timed", {"score": 1, "at": "1999-01-01T00:00:00Z"}, "at"),
+        ("two", {"score": 10**10, "subscore": 1}, "score"),
+        ("two", {"score": 1}, "subscore"),
+        ("two", {"score": 1, "subscore": 10}, "subscore"),
+        ("two", {"score": 1, "subscore": 0.5}, "subscore"),
+    ]
+    found = []
+    for board, item, _ in table:
+        reply = service.request("POST", f"/v1/boards/{board}/scores", json={"player": "a", **item})
+        found.append((board, item, *problem(reply, 422)["errors"]))
+    assert found == table
+
+
 def test_what_a_method_is_not_allowed_for(service: Any) -> None:
     service.put_board()
     allowed = service.request("PATCH", "/v1/boards/b").headers["Allow"].split(", ")

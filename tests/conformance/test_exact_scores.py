@@ -181,3 +181,14 @@ def test_what_a_board_shows_it_takes_back(service: Any) -> None:
         assert score(service, "single", str(number), number) == "ok"
     for player, shown in top(service):
         assert shown == int(player)
+
+
+def test_a_bound_is_kept_as_it_was_written_or_refused(service: Any) -> None:
+    for numeral in ("0.1", "-2.50", "1e3", "123456789.123456789", "1" * 25, "0." + "1" * 35, "-" + "123456789" * 4):
+        body = f'{{"score":{{"min":{numeral}}}}}'
+        reply = service.request("PUT", "/v1/boards/b", data=body, headers=JSON)
+        if reply.status == 422:
+            assert len(numeral) > 30, numeral
+        else:
+            assert Decimal(reply.json["score"]["min"]) == Decimal(numeral), numeral
+            assert Decimal(service.get("/boards/b")["score"]["min"]) == Decimal(numeral), numeral
