@@ -78,7 +78,7 @@ def rank(call: Call) -> Answer:
         placed = view.board.ordering.place(score, subscore, int(call.now.timestamp() * 1000))
         stamp, found = call.services.rankings.rank(view, score, subscore)
     except OrderingError as error:
-        raise InvalidInput(str(error), code=error.code, fields={"score": [str(error)]}) from error
+        raise InvalidInput(str(error), code=error.code, fields={error.field: [str(error)]}) from error
     shown = view.board.ordering.decode(placed.key)
     return _answer(view, stamp, {"score": shown[0], "subscore": shown[1], "rank": found})
 

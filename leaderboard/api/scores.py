@@ -115,8 +115,7 @@ def _raise(refusal: Refusal, board: Board) -> None:
         raise Forbidden(refusal.detail)
     if refusal.code == "unknown_board":
         raise UnknownBoard(board.name)
-    field = "at" if refusal.code.startswith("time_") else "score"
-    raise InvalidInput(refusal.detail, code=refusal.code, fields={field: [refusal.detail]})
+    raise InvalidInput(refusal.detail, code=refusal.code, fields={refusal.field: [refusal.detail]})
 
 
 def _submit_document(submission: Submission, result: Result) -> dict[str, Any]:

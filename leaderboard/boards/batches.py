@@ -54,6 +54,7 @@ class Refusal:
 
     code: str
     detail: str
+    field: str = "score"
 
 
 REFUSED_BY_TOTAL = Refusal("score_out_of_range", "The total would leave the board's range.")
@@ -73,9 +74,10 @@ class Context:
 class _Refused(ValueError):
     """A submission that the board's codec has nothing against, and that is not taken all the same."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, field: str) -> None:
         super().__init__(detail)
         self.code = code
+        self.field = field
 
 
 @dataclass(slots=True)
@@ -117,9 +119,9 @@ class Batch:
             numbers = self._numbers_of(item, (at - _EPOCH) // _MILLISECOND)
             profile = self._profile_at(at)
         except periods.TimeOutOfRange as error:
-            return Refusal("time_out_of_range", str(error))
+            return Refusal("time_out_of_range", str(error), "at")
         except (numerals.OrderingError, _Refused) as error:
-            return Refusal(error.code, str(error))
+            return Refusal(error.code, str(error), error.field)
         self._add_numbers(numbers)
         self.profile.append(profile)
         self.players.append(item.player)
@@ -177,18 +179,18 @@ class Batch:
 
     def _checked_time(self, item: Submission) -> datetime:
         if self.context.by_client and self._definition["writes"] != "client":
-            raise _Refused("forbidden", "Game clients may not write to this board.")
+            raise _Refused("forbidden", "Game clients may not write to this board.", "")
         if self.context.by_client and item.at is not None:
-            raise _Refused("forbidden", "Only server keys may set the time of a score.")
+            raise _Refused("forbidden", "Only server keys may set the time of a score.", "at")
         if item.subscore is not None and self._definition["subscore"] is None:
-            raise _Refused("validation_error", "This board has no subscore.")
+            raise _Refused("validation_error", "This board has no subscore.", "subscore")
         try:
             check_player(item.player)
         except ValueError as error:
-            raise _Refused("validation_error", str(error)) from error
+            raise _Refused("validation_error", str(error), "player") from error
         at = item.at or self.context.now
         if at > self._latest and not self.context.backfill:
-            raise _Refused("time_in_future", "This time is more than a minute ahead.")
+            raise _Refused("time_in_future", "This time is more than a minute ahead.", "at")
         return at
 
     def _stride(self) -> int:
@@ -227,7 +229,7 @@ class Batch:
         ends = min((period.end for period in found if period.end), default=None)
         open_ones = [period for period in found if self._takes(period)]
         if not open_ones:
-            raise _Refused("period_closed", "Every period of that time is closed; a backfill could fill it.")
+            raise _Refused("period_closed", "Every period of that time is closed; a backfill could fill it.", "at")
         names = tuple(period.id for period in open_ones)
         if names not in self._numbers:
             self.profiles.append(self._make_steps(open_ones))

@@ -1,7 +1,7 @@
 """marshmallow fields that never round and never guess: a string is no number, a number no string."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -13,6 +13,7 @@ from leaderboard.times import parse_time
 GAME_NAME = r"[a-z0-9_-]{1,32}"
 BOARD_NAME = r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}"
 _LONGEST_PLAYER = 128
+_EXACT = Context(prec=100)  # more digits than `as_decimal` takes
 
 
 def check_player(player: str) -> None:
@@ -124,4 +125,4 @@ def as_decimal(value: Any) -> Decimal:
         raise ValidationError("Not a valid number.") from None
     if abs(number) >= 10**40 or abs(power) > 40:
         raise ValidationError("More digits than this takes.")
-    return Decimal(number) * Decimal(1).scaleb(power) if number else Decimal(0)
+    return Decimal(number).scaleb(power, _EXACT) if number else Decimal(0)

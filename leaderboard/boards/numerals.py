@@ -16,15 +16,20 @@ _MAX_POWER = 400  # beyond it every numeral is beyond every double
 
 
 class OrderingError(ValueError):
-    """A value this board cannot take."""
+    """A value this board cannot take; `field` is where it came from."""
 
     code = "validation_error"
+    field = "score"
 
 
 class ScoreNotANumber(OrderingError):
     """Not a JSON number: a string, a boolean, NaN, an infinity."""
 
     code = "invalid_score"
+
+
+class SubscoreMissing(OrderingError):
+    """The board compares a subscore, and there is none."""
 
 
 class ScoreNotExact(OrderingError):
@@ -43,6 +48,7 @@ class TimeOutOfRange(OrderingError):
     """Outside the years that a time-ordered board can tell apart."""
 
     code = "time_out_of_range"
+    field = "at"
 
 
 class DoesNotFit(OrderingError):

@@ -10,17 +10,19 @@ Pure; nothing but the standard library and `numerals`, which is the same.
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 
 from leaderboard.boards.numerals import (
     DoesNotFit,
     Literal,
+    OrderingError,
     Score,
-    ScoreNotANumber,
     ScoreNotExact,
     ScoreOutOfRange,
+    SubscoreMissing,
     TimeOutOfRange,
     from_grid,
     is_short_integer,
@@ -162,10 +164,9 @@ class PackedOrdering(Ordering):
     def place(self, score: Literal, subscore: Literal | None, at_ms: int) -> Placed:
         value = self._rank(to_grid(score, self.score.decimals or 0), self.score, self._low, self._high)
         if self.subscore is not None:
-            if subscore is None:
-                raise ScoreNotANumber("This board needs a subscore.")
-            second = to_grid(subscore, self.subscore.decimals or 0)
-            value = (value << self.sub_bits) | self._rank(second, self.subscore, self._sub_low, self._sub_high)
+            with _at_fault("subscore"):
+                second = self._subscore(subscore)
+                value = (value << self.sub_bits) | self._rank(second, self.subscore, self._sub_low, self._sub_high)
         floor = value << self.time_bits
         if not self.ties:
             key = _to_double(floor)
@@ -174,12 +175,11 @@ class PackedOrdering(Ordering):
 
     def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
         change = to_grid(score, self.score.decimals or 0)
-        second = 0
-        if self.subscore is not None:
-            if subscore is None:
-                raise ScoreNotANumber("This board needs a subscore.")
-            second = to_grid(subscore, self.subscore.decimals or 0)
-        if max(abs(change), abs(second)) >= 2**63:
+        with _at_fault("subscore"):
+            second = self._subscore(subscore)
+            if abs(second) >= 2**63:
+                raise ScoreOutOfRange("No total of this board can change by so much.")
+        if abs(change) >= 2**63:
             raise ScoreOutOfRange("No total of this board can change by so much.")
         if self.score.descending:
             change = -change
@@ -228,6 +228,13 @@ class PackedOrdering(Ordering):
         decimals = self.score.decimals or 0
         return from_grid(self._low, decimals), from_grid(self._high, decimals)
 
+    def _subscore(self, subscore: Literal | None) -> int:
+        if self.subscore is None:
+            return 0
+        if subscore is None:
+            raise SubscoreMissing("This board needs a subscore.")
+        return to_grid(subscore, self.subscore.decimals or 0)
+
     def _fits(self, time_bits: int) -> bool:
         return (self._high - self._low + 1) << (self.sub_bits + time_bits) <= CAPACITY
 
@@ -265,6 +272,15 @@ def make_ordering(score: Field, subscore: Field | None = None, ties: str | None 
         if score.low is None or score.high is None:
             raise DoesNotFit("Integers beyond 2^53 need both min and max.")
     return PackedOrdering(score, subscore, ties)
+
+
+@contextmanager
+def _at_fault(field: str) -> Iterator[None]:
+    try:
+        yield
+    except OrderingError as error:
+        error.field = field
+        raise
 
 
 def _bounds(field: Field) -> tuple[int, int]:
