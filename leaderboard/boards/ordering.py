@@ -9,7 +9,6 @@ Pure; nothing but the standard library and `numerals`, which is the same.
 """
 
 import math
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -29,10 +28,9 @@ from leaderboard.boards.numerals import (
     read_number,
     to_grid,
 )
-from leaderboard.boards.sortkey import Field, Ordering, Placed
+from leaderboard.boards.sortkey import OFFSET, Field, Ordering, Placed, from_double, halves, to_double
 
 EXACT = 2**53  # every integer up to here is a double
-OFFSET = 2**52  # packed values start here, clear of denormals
 CAPACITY = 0x7FF * 2**52 - OFFSET  # and end below the bits of infinity
 TIE_FROM_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 TIE_UNTIL_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z, excluded
@@ -169,9 +167,9 @@ class PackedOrdering(Ordering):
                 value = (value << self.sub_bits) | self._rank(second, self.subscore, self._sub_low, self._sub_high)
         floor = value << self.time_bits
         if not self.ties:
-            key = _to_double(floor)
+            key = to_double(floor)
             return Placed(key, key, key)
-        return Placed(_to_double(floor | self._tick(at_ms)), _to_double(floor), _to_double(floor | ~self._floor_mask))
+        return Placed(to_double(floor | self._tick(at_ms)), to_double(floor), to_double(floor | ~self._floor_mask))
 
     def delta(self, score: Literal, subscore: Literal | None, at_ms: int) -> list[float]:
         change = to_grid(score, self.score.decimals or 0)
@@ -185,7 +183,7 @@ class PackedOrdering(Ordering):
             change = -change
         if self.subscore is not None and self.subscore.descending:
             second = -second
-        return [*_halves(change), *_halves(second), float(self._tick(at_ms)) if self.ties else 0.0]
+        return [*halves(change), *halves(second), float(self._tick(at_ms)) if self.ties else 0.0]
 
     def sum_limits(self) -> list[float]:
         start = self._high if self.score.descending else -self._low
@@ -194,14 +192,14 @@ class PackedOrdering(Ordering):
             sub_start = self._sub_high if self.subscore.descending else -self._sub_low
         return [
             *(float(self.sub_bits), float(self.time_bits)),
-            *_halves(start),
-            *_halves(self._high - self._low),
-            *_halves(sub_start),
-            *_halves(self._sub_high - self._sub_low),
+            *halves(start),
+            *halves(self._high - self._low),
+            *halves(sub_start),
+            *halves(self._sub_high - self._sub_low),
         ]
 
     def decode(self, key: float) -> tuple[Score, Score | None]:
-        value = _from_double(key) >> self.time_bits
+        value = from_double(key) >> self.time_bits
         rank = value >> self.sub_bits
         number = self._high - rank if self.score.descending else self._low + rank
         score = from_grid(number, self.score.decimals or 0)
@@ -221,7 +219,7 @@ class PackedOrdering(Ordering):
         best, worst = (
             (self._high - last, self._high - first) if self.score.descending else (first - self._low, last - self._low)
         )
-        return _to_double(best << shift), _to_double(((worst + 1) << shift) - 1)
+        return to_double(best << shift), to_double(((worst + 1) << shift) - 1)
 
     @property
     def exact_range(self) -> tuple[Score, Score]:
@@ -297,16 +295,3 @@ def _finite(value: int | Fraction) -> float:
         return float(value)
     except OverflowError:
         raise ScoreOutOfRange("Beyond the largest double.") from None
-
-
-def _halves(value: int) -> tuple[float, float]:
-    """A signed integer as value = high * 2^32 + low, 0 <= low < 2^32: both exact in a Lua number."""
-    return float(value >> 32), float(value & 0xFFFFFFFF)
-
-
-def _to_double(value: int) -> float:
-    return float(struct.unpack(">d", struct.pack(">Q", value + OFFSET))[0])
-
-
-def _from_double(key: float) -> int:
-    return int(struct.unpack(">Q", struct.pack(">d", key))[0]) - OFFSET

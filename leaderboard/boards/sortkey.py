@@ -4,6 +4,7 @@ Pure; nothing but the standard library and `numerals`, which is the same.
 """
 
 import math
+import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from leaderboard.boards.numerals import Literal, Score, from_grid, present
+
+OFFSET = 2**52  # packed values start here, clear of denormals
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,18 @@ class Ordering(ABC):
     def exact_score(self, key: float) -> Fraction:
         """The score of a key as a fraction, for interpolation."""
         return Fraction(self.decode(key)[0])
+
+
+def halves(value: int) -> tuple[float, float]:
+    """A signed integer as value = high * 2^32 + low, 0 <= low < 2^32: both exact in a Lua number."""
+    return float(value >> 32), float(value & 0xFFFFFFFF)
+
+
+def to_double(value: int) -> float:
+    """The positive double whose bits are OFFSET + value, for 0 <= value < CAPACITY."""
+    return float(struct.unpack(">d", struct.pack(">Q", value + OFFSET))[0])
+
+
+def from_double(key: float) -> int:
+    """What `to_double` was given."""
+    return int(struct.unpack(">Q", struct.pack(">d", key))[0]) - OFFSET

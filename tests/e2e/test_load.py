@@ -117,5 +117,5 @@ def test_sixteen_years_are_right_in_every_period(tmp_path: Path) -> None:
         years = call(url, key, "/boards/points/periods?period=year&limit=100")["periods"]
         assert [year["id"] for year in years] == [str(year) for year in range(2026, 2009, -1)]
         # The last day of the season of 2011-12: Manchester City 3:2 Queens Park Rangers.
-        city = call(url, key, "/boards/points/players/Manchester%20City%20FC?period=day&id=2012-05-13")
+        city = call(url, key, "/boards/points/players/Manchester%20City?period=day&id=2012-05-13")
         assert (city["score"], city["subscore"]) == (3, 1)
