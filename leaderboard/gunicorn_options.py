@@ -11,7 +11,7 @@ def of(settings: Settings) -> dict[str, Any]:
     return {
         "bind": f"{settings.host}:{settings.port}",
         "workers": settings.workers or multiprocessing.cpu_count(),
-        "worker_class": "gthread",
+        "worker_class": "leaderboard.gunicorn_worker.Worker",
         "threads": settings.threads,
         "keepalive": 30,
         "timeout": 60,

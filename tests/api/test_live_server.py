@@ -296,3 +296,13 @@ def test_head_and_options(live: Live, connection: Any) -> None:
         answer = live.ask("OPTIONS", target, connection=connection)
         assert answer.status in (200, 204)
         assert sorted(set(answer.headers["allow"].split(", ")) - {"HEAD", "OPTIONS"}) == allowed.split()
+
+
+@pytest.mark.parametrize(("request_line", "status"), [("GET /" + "x" * 9000, 414), ("GET / nonsense", 400)])
+def test_the_servers_own_errors_are_problems_too(live: Live, request_line: str, status: int) -> None:
+    answer = live.raw(live.head(request_line))
+    assert answer is not None
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["status"], problem["code"]) == (status, status, "malformed_request")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "detail", "request_id"} <= problem.keys()
