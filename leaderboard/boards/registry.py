@@ -123,8 +123,10 @@ class Registry:
     def keep_metadata(self, board: Board, now: datetime) -> Board:
         """Tells every writer of the board that scores now come with metadata."""
         with lock(self._store, board.keys.lock) as token:
-            current = self._known(board.keys)
-            if current is not None and current.rev == board.rev and not board.keeps_metadata:
+            # As it is now, which may not be what the caller knows: its copy can be older than a change.
+            row = self._row(board.game, board.name)
+            current = row and (self._known(board.keys) or self._parsed(board.game, row))
+            if current and not current.keeps_metadata:
                 with translated():
                     self._store.client.hdel(board.keys.meta, "rev")
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)

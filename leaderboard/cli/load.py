@@ -155,7 +155,11 @@ class Loader:
 
 
 class _RejectsFile:
-    """Refused lines with their reasons, each once however often the load was broken off."""
+    """Refused lines with their reasons, each once however often the load was broken off.
+
+    A load that is killed between applying a chunk and writing here has counted that chunk's refusals, but not written
+    them: `--again` is not the remedy, for it would apply the good ones twice.
+    """
 
     def __init__(self, path: Path, digest: str) -> None:
         self._path = path

@@ -94,6 +94,24 @@ def test_metadata_is_kept_right_when_the_stores_copy_is_filled_in_again(service:
     assert (entry["score"], entry["metadata"]) == (9, None)
 
 
+def test_the_first_metadata_through_an_old_copy_is_kept(service: Service, other: Service) -> None:
+    service.put_board()
+    assert players(other) == []  # now it has a copy
+    service.put_board(late_grace_seconds=5)
+    other.submit("ada", 5, metadata={"car": "red"})
+    entry = service.get("/boards/b/top", query={"metadata": "true"})["entries"][0]
+    assert entry["metadata"] == {"car": "red"}
+
+
+def test_the_first_metadata_is_kept_when_the_stores_copy_is_gone(service: Service) -> None:
+    service.put_board()
+    keys = service.services.registry.fresh(service.game, "b").keys
+    service.services.store.client.hdel(keys.meta, "rev", "def")
+    service.submit("ada", 5, metadata={"car": "red"})
+    entry = service.get("/boards/b/top", query={"metadata": "true"})["entries"][0]
+    assert entry["metadata"] == {"car": "red"}
+
+
 def test_no_304_for_another_day_on_a_players_page(service: Service) -> None:
     service.put_board()
     for day in (START - timedelta(days=1), START):
