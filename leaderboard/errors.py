@@ -121,3 +121,9 @@ class DatabaseUnavailable(Unavailable):
     """The relational database is away or locked."""
 
     code = "database_unavailable"
+
+
+class Interrupted(LeaderboardError):
+    """A job that was asked to end, or whose claim somebody else has taken over; the next run goes on from there."""
+
+    code = "interrupted"

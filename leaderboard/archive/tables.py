@@ -3,10 +3,14 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -66,4 +70,80 @@ api_keys = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime, nullable=True),
+)
+
+_BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only as INTEGER
+
+# One row a sealing: a period that was copied, is being copied, or was copied before it was reopened. `state` is
+# copying, complete, or gone (replaced, abandoned, or of a board that was deleted; its rows are removed in time).
+archived_periods = Table(
+    "archived_periods",
+    metadata,
+    Column("id", _BigId, primary_key=True),
+    Column("game", String(32), nullable=False),
+    Column("board", String(64), nullable=False),
+    Column("born", String(16), nullable=False),
+    Column("name", String(8), nullable=False),
+    Column("period", String(16), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("token", String(32), nullable=False),  # of the standings in the store that it is a copy of
+    Column("holder", String(64), nullable=False),  # who may go on with the copy
+    Column("copied", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the rows copied so far
+    Column("total", Integer, nullable=False),  # of a complete one: its entries, less those of forgotten players
+    Column("winner", Text, nullable=True),
+    Column("winner_key", Double, nullable=True),
+    Column("pruned", Boolean, nullable=False),  # the retention of the archive removed its rows; these totals stay
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index("ix_archived_periods_board", "game", "board", "born", "name", "period"),
+    Index("ix_archived_periods_state", "state"),
+)
+Index(
+    "uq_archived_periods_complete",
+    *(archived_periods.c[name] for name in ("game", "board", "born", "period")),
+    unique=True,
+    sqlite_where=archived_periods.c.state == "complete",
+    postgresql_where=archived_periods.c.state == "complete",
+)
+
+# The standings of those, best first; positions count from 0 and never change.
+archived_standings = Table(
+    "archived_standings",
+    metadata,
+    Column("archive", _BigId, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("player", Text, nullable=False),
+    Column("sort_key", Double, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("metadata", Text, nullable=True),
+    Index("ix_archived_standings_player", "archive", "player"),
+    Index("ix_archived_standings_key", "archive", "sort_key"),
+    sqlite_with_rowid=False,
+)
+
+# Where forgotten players stood: what stands behind them has moved up. `level`: nobody else had that score.
+archived_removals = Table(
+    "archived_removals",
+    metadata,
+    Column("archive", _BigId, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("sort_key", Double, nullable=False),
+    Column("level", Boolean, nullable=False),
+)
+
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("id", _BigId, primary_key=True),
+    Column("job", String(32), nullable=False),
+    Column("token", String(32), nullable=False),  # of the claim it runs under
+    Column("runner", String(255), nullable=False),  # host and process
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=True),
+    Column("counts", Text, nullable=True),  # JSON
+    Column("error", Text, nullable=True),
+    Index("ix_job_runs_job", "job", "id"),
 )

@@ -1,0 +1,1 @@
+"""Counters and date-keyed stats."""
