@@ -31,6 +31,7 @@ class Settings:
     redis_pool_size: int = 64
     key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
     idempotency_hours: int = 24
+    stats_hours_kept: int = 168  # after their end; then only their day, week, month and year are left
     max_body_bytes: int = 8 * 1024 * 1024
     max_bulk_items: int = 10_000
     chunk_items: int = 1000  # items one script call takes: bounds how long the store is busy with it
@@ -49,6 +50,7 @@ class Settings:
         for name in (
             "redis_pool_size",
             "idempotency_hours",
+            "stats_hours_kept",
             "max_body_bytes",
             "max_bulk_items",
             "chunk_items",

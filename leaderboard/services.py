@@ -4,11 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
+from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.boards.cold import Cold
+from leaderboard.boards.history import History
 from leaderboard.boards.idempotency import Plans
 from leaderboard.boards.rankings import Rankings
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.removal import Removal
+from leaderboard.boards.revival import Revival
+from leaderboard.boards.rolling import Rolling
+from leaderboard.boards.sealing import Sealing
 from leaderboard.boards.submissions import Submissions
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
@@ -35,8 +42,12 @@ class Services:
     registry: Registry
     submissions: Submissions
     rankings: Rankings
+    history: History
     removal: Removal
     plans: Plans
+    sealing: Sealing
+    windows: Rolling
+    revival: Revival
 
     def close(self) -> None:
         """Gives back every connection."""
@@ -50,7 +61,10 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         url = settings.redis_url or running_url(settings.data_dir, wait_seconds=5) or ""
         store = Store.connect(settings, url)
     database = Database.connect(settings)
-    registry = Registry(store, database)
+    archive, copies = ArchivedStandings(database), Copies(database)
+    registry = Registry(store, database, copies, archive)
+    revival = Revival(store, archive)
+    windows = Rolling(store, registry, revival)
     return Services(
         settings=settings,
         clock=clock,
@@ -58,8 +72,12 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         database=database,
         access=Access(store, database, settings.key_cache_seconds),
         registry=registry,
-        submissions=Submissions(store, registry),
-        rankings=Rankings(store, registry),
-        removal=Removal(store, registry),
+        submissions=Submissions(store, registry, revival),
+        rankings=Rankings(store, Cold(archive), windows),
+        history=History(store, registry, archive),
+        removal=Removal(store, registry, archive),
         plans=Plans(store, settings.idempotency_hours * 3_600_000),
+        sealing=Sealing(store, registry, database),
+        windows=windows,
+        revival=revival,
     )

@@ -7,11 +7,12 @@ import msgspec
 
 from leaderboard.api import schemas
 from leaderboard.api.operations import Answer, Call, Operation
-from leaderboard.boards import cursors
+from leaderboard.boards import cursors, windows
 from leaderboard.boards.definition import Board
 from leaderboard.boards.numerals import Literal, OrderingError, exact, read_number
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
-from leaderboard.boards.views import Entry, Standing, View
+from leaderboard.boards.views import Entry, Stamp, Standing, View
+from leaderboard.boards.windows import Window
 from leaderboard.errors import InvalidInput
 from leaderboard.times import format_time
 
@@ -37,15 +38,19 @@ def player_everywhere(call: Call) -> Answer:
     views = []
     for board in call.services.registry.all(call.game):
         name = call.query.get("period", "all")
-        if name in board.periods:
+        if name in board.periods and "window" not in call.query:
             views.append(View(board, _period(call, board, call.query), call.now, call.query["metadata"]))
+        elif call.query.get("window") in board.rolling:
+            views.append(View(board, _window(call, board, call.query), call.now, call.query["metadata"]))
     found = call.services.rankings.players_boards(views, call.path["player"])
     rows = []
     for view, standing in found:
-        document = {**_head(view, standing.stamp.total), **_standing(view, standing)}
+        document = {**_head(view, standing.stamp), **_standing(view, standing)}
         del document["player"]
         rows.append(document)
-    etag = tuple((view.board.rev, view.period.id, view.state, standing.stamp.version) for view, standing in found)
+    etag = tuple(
+        (view.board.rev, view.period.key_id, standing.stamp.state, standing.stamp.version) for view, standing in found
+    )
     return Answer({"player": call.path["player"], "boards": rows}, etag_of=etag)
 
 
@@ -104,12 +109,14 @@ def distribution(call: Call) -> Answer:
 
 def periods(call: Call) -> Answer:
     view = _view(call)
-    stamp, found = call.services.rankings.periods(view, call.query["limit"])
+    if isinstance(view.period, Window):
+        raise InvalidInput("A window is always the current one.", fields={"window": ["Has no past."]})
+    stamp, found = call.services.history.newest(view, call.query["limit"])
     rows = []
-    for period, total, winner in found:
-        seen = View(view.board, period, view.now)
+    for one in found:
+        winner = one.winner
         won = winner and {"player": winner.player, "score": winner.score, "subscore": winner.subscore}
-        rows.append({**_period_document(seen), "total": total, "winner": won})
+        rows.append({**_period_document(one.period, one.state), "total": one.total, "winner": won})
     states = tuple(row["state"] for row in rows)
     return Answer({"board": view.board.name, "periods": rows}, etag_of=(stamp.rev, stamp.version, states))
 
@@ -119,9 +126,24 @@ def _view(call: Call) -> View:
     return View(board, _period(call, board, call.query), call.now, call.query["metadata"])
 
 
-def _period(call: Call, board: Board, query: Mapping[str, Any]) -> Period:
+def _window(call: Call, board: Board, query: Mapping[str, Any]) -> Window:
+    name = query["window"]
+    if name not in board.rolling:
+        raise InvalidInput(
+            f"This board keeps no window of {name}.", code="window_not_kept", fields={"window": ["Not kept."]}
+        )
+    window = windows.current(board.calendar, name, call.now)
+    if "cursor" in query:  # a page goes on in the window it began in, as long as that is there
+        found, window_id = cursors.period_of(query["cursor"])
+        before = Window(name, window.as_of.previous())
+        if (found, window_id) == (name, before.id):
+            return before
+    return window
+
+
+def _period(call: Call, board: Board, query: Mapping[str, Any]) -> Period | Window:
     if "window" in query:
-        raise InvalidInput(f"This board keeps no window of {query['window']}.", code="window_not_kept")
+        return _window(call, board, query)
     name: PeriodName = query.get("period", "all")
     if name not in board.periods:
         raise InvalidInput(
@@ -149,23 +171,23 @@ def _numeral(query: Mapping[str, Any], name: str) -> Literal | None:
     return str(query[name])
 
 
-def _answer(view: View, stamp: Any, rest: dict[str, Any]) -> Answer:
-    etag = (stamp.rev, stamp.version, view.period.id, view.state)
-    return Answer({**_head(view, stamp.total), **rest}, etag_of=etag)
+def _answer(view: View, stamp: Stamp, rest: dict[str, Any]) -> Answer:
+    etag = (stamp.rev, stamp.version, view.period.key_id, stamp.state)
+    return Answer({**_head(view, stamp), **rest}, etag_of=etag)
 
 
-def _head(view: View, total: int) -> dict[str, Any]:
-    return {"board": view.board.name, "period": _period_document(view), "total": total}
+def _head(view: View, stamp: Stamp) -> dict[str, Any]:
+    period = _period_document(view.period, stamp.state)
+    return {"board": view.board.name, "period": period, "total": stamp.total}
 
 
-def _period_document(view: View) -> dict[str, Any]:
-    period = view.period
+def _period_document(period: Period | Window, state: str) -> dict[str, Any]:
     return {
         "name": period.name,
         "id": period.id,
         "starts_at": period.start and format_time(period.start),
         "ends_at": period.end and format_time(period.end),
-        "state": view.state,
+        "state": state,
     }
 
 

@@ -6,7 +6,11 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     operator, ties, limit (max_entries or 0), packed, limits   what the board does
     quick      nothing but one ZADD an item and period is needed
     stride     keys a slot: 1 (standings) or 3 (with dense and metadata)
-    slots      the periods: {name: "week:2026-W47", closes, expires (Unix seconds), late}
+    slots      the periods: {id, name: "week:2026-W47", ends (Unix milliseconds), closes, expires (seconds), late,
+               absent (as of how many drops it is not in the archive)}; the rolling windows: {id, expires, buckets
+               (slots, newest first) where it is derived from them}; the buckets that such windows read: {id}
+    backfill, windows            what the caller does and knows, see `Situation`
+    rule       how a rolling window is derived, see store/lua/windows.lua
     profiles   which slots a submission touches, narrowest first: [slot, show, inside...] (numbers from 1)
     profile    of each item, from 1
     players    of each item
@@ -18,7 +22,7 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     place      {id, to, refused} of a load
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +34,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.fields import check_player
 from leaderboard.boards.numerals import Literal
 from leaderboard.boards.periods import Period
+from leaderboard.boards.slots import Slot, Slots, end_ms, is_derived, live_windows, window_rule
 from leaderboard.boards.sortkey import Placed
 from leaderboard.store.keys import BoardKeys
 
@@ -71,6 +76,14 @@ class Context:
     by_client: bool = False  # a game client: only where the board allows it, and only for now
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a process knows of the life of a board's periods; the store tells when it is not so any more."""
+
+    closed_ms: int = 0  # periods that ended before take no scores any more, but by a backfill
+    windows: str = ""  # the rolling windows that are kept up to date
+
+
 class _Refused(ValueError):
     """A submission that the board's codec has nothing against, and that is not taken all the same."""
 
@@ -93,7 +106,9 @@ class Batch:
 
     board: Board
     context: Context
-    slots: list[Period] = field(default_factory=list)
+    situation: Situation = Situation()
+    absent: Mapping[str, int] = field(default_factory=dict)  # periods that are not in the archive, as of how many drops
+    slots: list[Slot] = field(default_factory=list)
     profiles: list[list[list[int]]] = field(default_factory=list)
     profile: list[int] = field(default_factory=list)
     players: list[str] = field(default_factory=list)
@@ -107,10 +122,12 @@ class Batch:
         self._definition = self.board.definition
         self._operator: str = self._definition["operator"]
         self._grace = timedelta(seconds=self._definition["late_grace_seconds"])
+        self._derives = is_derived(self.board)
         self._latest = self.context.now + timedelta(seconds=FUTURE_SECONDS)
         self._last: _Profile | None = None
         self._numbers: dict[tuple[str, ...], int] = {}
-        self._slot_numbers: dict[str, int] = {}
+        self._slots = Slots(self.board, self.context.now, self.absent, self.slots)
+        self._windows = live_windows(self.board.calendar, self.situation.windows)
 
     def add(self, item: Submission) -> Refusal | None:
         """Takes one submission, or says why not and is as it was before."""
@@ -132,7 +149,7 @@ class Batch:
     def steps(self, item: int = 0) -> list[tuple[Period, int]]:
         """The periods that an item (from 0) shows in the answer, in the order of its details."""
         steps = self.profiles[self.profile[item] - 1]
-        return [(self.slots[step[0] - 1], step[1]) for step in steps if step[1]]
+        return [(self.slots[step[0] - 1].period, step[1]) for step in steps if step[1]]
 
     def message(
         self, *, marker_ms: int = 0, extra: str = "", mark_refused: bool = True, place: dict[str, Any] | None = None
@@ -145,12 +162,16 @@ class Batch:
             "limit": self._definition["max_entries"] or 0,
             "quick": self._quick(),
             "stride": self._stride(),
-            "slots": [self._slot(period) for period in self.slots],
+            "slots": [slot.message for slot in self.slots],
+            "backfill": self.context.backfill,
+            "windows": self.situation.windows,
             "profiles": self.profiles,
             "profile": self.profile,
             "players": self.players,
             "marker_ms": marker_ms,
         }
+        if self._windows and self._derives:
+            message["rule"] = window_rule(self.board)
         if self._operator == "sum":
             limits = self.board.ordering.sum_limits()
             width = len(self.deltas) // max(len(self.players), 1)
@@ -170,11 +191,9 @@ class Batch:
     def key_names(self, marker: str = "") -> list[str]:
         """KEYS for the message."""
         keys: BoardKeys = self.board.keys
-        names = [keys.meta, keys.known, keys.open, marker or keys.meta, keys.loads]
-        for period in self.slots:
-            names.append(keys.standings(period.id))
-            if self._stride() == 3:
-                names += [keys.dense(period.id), keys.metadata(period.id)]
+        names = [keys.meta, keys.known, keys.open, keys.closing, marker or keys.meta, keys.loads]
+        for slot in self.slots:
+            names += keys.triple(slot.key_id)[: self._stride()]
         return names
 
     def _checked_time(self, item: Submission) -> datetime:
@@ -224,7 +243,7 @@ class Batch:
         last = self._last
         if last is not None and (last.begins is None or last.ends is None or last.begins <= at < last.ends):
             return last.number
-        found = [self.board.calendar.containing(name, at) for name in reversed(self.board.periods)]
+        found = [self.board.calendar.containing(name, at) for name in reversed(self.board.kept)]
         begins = max((period.start for period in found if period.start), default=None)
         ends = min((period.end for period in found if period.end), default=None)
         open_ones = [period for period in found if self._takes(period)]
@@ -238,13 +257,22 @@ class Batch:
         return self._last.number
 
     def _takes(self, period: Period) -> bool:
-        return self.context.backfill or period.end is None or self.context.now <= period.end + self._grace
+        if self.context.backfill or period.end is None:
+            return True
+        return self.context.now <= period.end + self._grace and end_ms(period) >= self.situation.closed_ms
 
     def _make_steps(self, found: Sequence[Period]) -> list[list[int]]:
         steps = []
+        listed = [period for period in found if period.name in self.board.periods]
         for number, period in enumerate(found):
             inside = [n + 1 for n, inner in enumerate(found[:number]) if self._stops(inner, period)]
-            steps.append([self._slot_number(period), self._show(period, is_widest=number == len(found) - 1), *inside])
+            show = self._show(period, is_widest=period is listed[-1]) if period in listed else 0
+            steps.append([self._slots.number(period), show, *inside])
+        for number, bucket in enumerate(found):
+            # A bucket of windows: what does not move it moves none of them.
+            inside = [number + 1] if self._derives or (self._operator == "best" and not self.context.backfill) else []
+            windows = [window for window in self._windows if window.spans(bucket)]
+            steps += [[self._slots.window_number(window), 0, *inside] for window in windows]
         return steps
 
     def _stops(self, inner: Period, outer: Period) -> bool:
@@ -264,18 +292,3 @@ class Batch:
         if period.name in self.context.ranks:
             return 2
         return 1 if is_widest else 0
-
-    def _slot_number(self, period: Period) -> int:
-        number = self._slot_numbers.get(period.id)
-        if number is None:
-            self.slots.append(period)
-            number = self._slot_numbers[period.id] = len(self.slots)
-        return number
-
-    def _slot(self, period: Period) -> dict[str, Any]:
-        slot: dict[str, Any] = {"name": f"{period.name}:{period.id}"}
-        if period.end is not None:
-            slot["closes"] = int(period.end.timestamp()) + self._definition["late_grace_seconds"]
-            slot["expires"] = self.board.expires_at(period, self.context.now)
-            slot["late"] = self.context.now >= period.end
-        return slot

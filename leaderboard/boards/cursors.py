@@ -7,19 +7,20 @@ import math
 import msgspec
 
 from leaderboard.boards.periods import Period
+from leaderboard.boards.windows import Window
 from leaderboard.errors import InvalidInput
 
 _Fields = tuple[str, str, str, float, str]
 _decoder = msgspec.msgpack.Decoder(_Fields)
 
 
-def write(born: str, period: Period, key: bytes, player: bytes) -> str:
+def write(born: str, period: Period | Window, key: bytes, player: bytes) -> str:
     """A cursor behind this row."""
     fields = (born, period.name, period.id, float(key), player.decode())
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(fields)).decode().rstrip("=")
 
 
-def read(cursor: str, born: str, period: Period) -> tuple[str, str]:
+def read(cursor: str, born: str, period: Period | Window) -> tuple[str, str]:
     """The (key, player) that a cursor stands behind. Raises InvalidInput for one of another board or period."""
     cursor_born, name, period_id, key, player = _decode(cursor)
     if (cursor_born, name, period_id) != (born, period.name, period.id):

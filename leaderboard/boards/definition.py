@@ -17,6 +17,7 @@ from leaderboard.boards.fields import Number, Strict, Text, Whole
 from leaderboard.boards.ordering import make_ordering
 from leaderboard.boards.periods import PERIOD_NAMES, Calendar, Period, PeriodName
 from leaderboard.boards.sortkey import Field, Ordering
+from leaderboard.boards.windows import SPANS, Window
 from leaderboard.errors import InvalidInput
 from leaderboard.store.keys import BoardKeys
 
@@ -67,7 +68,7 @@ class BoardSchema(Strict):
         load_default=lambda: ["all", "month", "week", "day"],
         validate=validate.Length(min=1, max=2 * len(PERIOD_NAMES)),
     )
-    rolling = fields.List(Text(validate=validate.OneOf(("24h", "7d", "30d"))), load_default=list)
+    rolling = fields.List(Text(validate=validate.OneOf(tuple(SPANS))), load_default=list)
     time_zone = Text(load_default="UTC")
     week_start = Text(load_default="monday", validate=validate.OneOf(WEEKDAYS))
     day_start = Text(load_default="00:00", validate=validate.Regexp(r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z"))
@@ -90,8 +91,6 @@ class BoardSchema(Strict):
             raise ValidationError("Dense ranks need all players in one partition.", "ties")
         if data["partitions"] > 1:
             raise ValidationError("This release keeps a board in one partition.", "partitions")
-        if data["rolling"]:
-            raise ValidationError("This release keeps no rolling windows.", "rolling")
         for name in ("score", "subscore"):
             spec = data[name]
             if spec and None not in (spec["min"], spec["max"]) and spec["min"] > spec["max"]:
@@ -135,17 +134,44 @@ class Board:
         return tuple(name for name in PERIOD_NAMES if name in self.definition["periods"])
 
     @cached_property
+    def rolling(self) -> tuple[str, ...]:
+        """The rolling windows it keeps, shortest first."""
+        return tuple(name for name in SPANS if name in self.definition["rolling"])
+
+    @cached_property
+    def kept(self) -> tuple[PeriodName, ...]:
+        """The periods it keeps, and the buckets that its rolling windows take, widest first."""
+        return kept_periods(self.definition)
+
+    @cached_property
     def ties(self) -> str:
         """How ranks are counted: shared, dense or unique."""
         ties = cast("str", self.definition["ties"])
         return "unique" if ties in ("first", "last") else ties
 
+    def named(self, period_id: str) -> Period:
+        """The period with this id: no two names spell alike. Raises InvalidPeriodId."""
+        name: PeriodName = "all" if period_id == "all" else "hour" if "T" in period_id else "week"
+        if name == "week" and "W" not in period_id:
+            name = ("year", "month", "day")[min(period_id.count("-"), 2)]  # type: ignore[assignment]
+        return self.calendar.parse(name, period_id)
+
+    def hot_periods(self, name: PeriodName) -> int:
+        """How many closed periods of that name stay in the store: what retention says, or a rolling window takes."""
+        taken = (SPANS[span][1] for span in self.rolling if SPANS[span][0] == name)
+        return max(int(self.definition["retention"][name]), *taken, 0)
+
     def expires_at(self, period: Period, now: datetime) -> int | None:
         """When the key of a period may go, should nobody have sealed it: Unix seconds; None for `all`."""
         if period.end is None:
             return None
-        kept = self.definition["retention"][period.name] * _NOMINAL_SECONDS[period.name]
+        kept = self.hot_periods(period.name) * _NOMINAL_SECONDS[period.name]
         return int(max(period.end.timestamp() + kept, now.timestamp())) + _MARGIN_SECONDS
+
+    def window_expires_at(self, window: Window) -> int:
+        """When the keys of a window may go, should nobody have dropped it: Unix seconds."""
+        assert window.as_of.end is not None  # noqa: S101 - for the type checker
+        return int(window.as_of.end.timestamp()) + 7 * _NOMINAL_SECONDS[window.as_of.name]
 
     def shown(self) -> dict[str, Any]:
         """The board as the API shows it."""
@@ -184,7 +210,7 @@ class Board:
     def succeeded_by(self, definition: Mapping[str, Any]) -> "Board":
         """The same board with another definition."""
         change = max(self.added.values(), default=0) + 1
-        added = {name: self.added.get(name, change) for name in definition["periods"]}
+        added: dict[str, int] = {name: self.added.get(name, change) for name in kept_periods(definition)}
         trimmed = self.trimmed or bool(self.definition["max_entries"])
         return dataclasses.replace(self, rev=new_rev(), definition=definition, added=added, trimmed=trimmed)
 
@@ -196,7 +222,13 @@ class Board:
 def new_board(game: str, name: str, definition: Mapping[str, Any]) -> Board:
     """A board that was not there before."""
     rev = new_rev()
-    return Board(game, name, rev, definition, rev, dict.fromkeys(definition["periods"], 0))
+    return Board(game, name, rev, definition, rev, dict.fromkeys(kept_periods(definition), 0))
+
+
+def kept_periods(definition: Mapping[str, Any]) -> tuple[PeriodName, ...]:
+    """The periods of a definition, and the buckets that its rolling windows take, widest first."""
+    wanted = {*definition["periods"], *(SPANS[span][0] for span in definition["rolling"])}
+    return tuple(name for name in PERIOD_NAMES if name in wanted)
 
 
 def new_rev() -> str:
@@ -214,7 +246,7 @@ def read_definition(document: Any) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidInput("The board's definition is not acceptable.", fields={"time_zone": [str(error)]}) from error
     data["periods"] = [name for name in PERIOD_NAMES if name in data["periods"]]
-    data["rolling"] = sorted(set(data["rolling"]))
+    data["rolling"] = [name for name in SPANS if name in data["rolling"]]
     _fill_bounds(data)
     try:
         _make_ordering(data)

@@ -12,10 +12,10 @@ from marshmallow import ValidationError, fields
 
 from leaderboard import jsontext
 from leaderboard.boards.batches import Refusal, Submission
+from leaderboard.boards.chunks import Item, Rejection
 from leaderboard.boards.definition import flatten
 from leaderboard.boards.fields import PlayerId, ScoreText, Strict, Text, Time
 from leaderboard.boards.numerals import read_number
-from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
 from leaderboard.times import parse_time
 

@@ -198,6 +198,9 @@ class PackedOrdering(Ordering):
             *halves(self._sub_high - self._sub_low),
         ]
 
+    def floor(self, key: float) -> float:
+        return to_double(from_double(key) & self._floor_mask)
+
     def decode(self, key: float) -> tuple[Score, Score | None]:
         value = from_double(key) >> self.time_bits
         rank = value >> self.sub_bits

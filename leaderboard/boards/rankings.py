@@ -7,22 +7,25 @@ looks again and asks anew (api/operations.py).
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 from leaderboard.boards import cursors
+from leaderboard.boards.cold import Cold
 from leaderboard.boards.numerals import Literal, Score, exact, present
-from leaderboard.boards.periods import Period
-from leaderboard.boards.registry import Registry
+from leaderboard.boards.rolling import Rolling
 from leaderboard.boards.views import (
     Entry,
     Page,
     Stamp,
     Standing,
     View,
+    WindowNotBuilt,
     call,
     flag,
+    is_past,
     is_stale,
     key_text,
     player_call,
@@ -31,20 +34,21 @@ from leaderboard.boards.views import (
     read_stamp,
     read_standing,
 )
+from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownPlayer
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 5
-_PERIODS_AT_ONCE = 500
 
 
 class Rankings:
     """Reads boards."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, cold: Cold, rolling: Rolling) -> None:
         self._store = store
-        self._registry = registry
+        self._cold = cold
+        self._rolling = rolling
 
     def top(self, view: View, limit: int, cursor: str | None = None) -> Page:
         """The best entries, or those behind a cursor. Raises InvalidInput for a cursor of something else."""
@@ -73,7 +77,12 @@ class Rankings:
             raise BoardsChanged(*stale)
         found = []
         for view, answer in zip(views, answers, strict=True):
-            standing = read_standing(view, player, (read_stamp(answer), *answer[3:]))
+            asked = player_call(view, player, 0)
+            try:
+                settled = self._settled(view, asked, answer)
+            except WindowNotBuilt:
+                settled = self._read(view, asked)
+            standing = read_standing(view, player, settled)
             if standing is not None:
                 found.append((view, standing))
         return found
@@ -142,31 +151,27 @@ class Rankings:
             best, worst = now
         raise StoreUnavailable("The ends of the board keep moving; try again.")
 
-    def periods(self, view: View, limit: int) -> tuple[Stamp, list[tuple[Period, int, Entry | None]]]:
-        """The periods of the view's name that hold entries, newest first: (period, total, winner)."""
-        keys, board = view.board.keys, view.board
-        found: list[tuple[Period, int, Entry | None]] = []
-        step, offset = max(limit, _PERIODS_AT_ONCE), 0
-        while True:
-            members = self._registry.known_members(keys, view.period.name, offset, step if offset else limit)
-            some = [board.calendar.parse(view.period.name, member.split(":", 1)[1]) for member in members]
-            names = [keys.meta, *(keys.standings(period.id) for period in some)]
-            answer = self._store.run("winners", names, [])
-            if is_stale(view, answer):
-                raise BoardsChanged(board.name)
-            for period, (total, player, key) in zip(some, answer[2:], strict=True):
-                if total:
-                    found.append((period, total, read_entry(view, 1, player.decode(), float(key), None)))
-            if len(found) >= limit or len(members) < (step if offset else limit):
-                return Stamp(board.rev, int(answer[1]), 0), found[:limit]
-            offset += len(members)
-
     def _read(self, view: View, asked: Call) -> tuple[Any, ...]:
         """The stamp and the rest of the answer. Raises BoardsChanged when the view's board is out of date."""
-        answer = self._store.run(asked.script, asked.keys, asked.args)
-        if is_stale(view, answer):
-            raise BoardsChanged(view.board.name)
-        return (read_stamp(answer), *answer[3:])
+        for _ in range(_MOST_TRIES):
+            answer = self._store.run(asked.script, asked.keys, asked.args)
+            if is_stale(view, answer):
+                raise BoardsChanged(view.board.name)
+            try:
+                return self._settled(view, asked, answer)
+            except WindowNotBuilt as error:
+                self._rolling.ensure(view.board, error.window)
+        raise BoardsChanged(view.board.name)
+
+    def _settled(self, view: View, asked: Call, answer: Sequence[Any]) -> tuple[Any, ...]:
+        """The answer as it is, or that of the archive, where the standings are there by now."""
+        stamp = read_stamp(view, answer)
+        if stamp.total or isinstance(view.period, Window) or not is_past(view.period, int(answer[3][0])):
+            return (stamp, *answer[4:])
+        cold = self._cold.answer(view, asked)
+        if cold is None:
+            return (stamp, *answer[4:])
+        return (replace(stamp, total=cold[0], state="archived"), *cold[1])
 
 
 def _reaching(view: View, edges: Sequence[Score]) -> Call:

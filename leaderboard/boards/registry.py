@@ -17,7 +17,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
+from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.archive.tables import boards
 from leaderboard.boards.definition import Board, new_board, new_rev
 from leaderboard.boards.fields import BOARD_NAME
@@ -35,9 +37,11 @@ _KEYS_AT_ONCE = 1000
 class Registry:
     """The boards of all games."""
 
-    def __init__(self, store: Store, database: Database) -> None:
+    def __init__(self, store: Store, database: Database, copies: Copies, archive: ArchivedStandings) -> None:
         self._store = store
         self._database = database
+        self._copies = copies
+        self._archive = archive
         self._cached: dict[tuple[str, str], Board] = {}
 
     def get(self, game: str, name: str) -> Board:
@@ -76,6 +80,13 @@ class Registry:
             rows = connection.execute(query).all()
         return [self._parsed(game, row) for row in rows]
 
+    def everywhere(self) -> list[Board]:
+        """Every board of every game."""
+        query = sa.select(boards).order_by(boards.c.game, boards.c.name)
+        with self._database.begin() as connection:
+            rows = connection.execute(query).all()
+        return [self._parsed(row.game, row) for row in rows]
+
     def is_outdated(self, game: str, name: str) -> bool:
         """Whether the board is another one by now than this process knew; then it knows it now."""
         known = self._cached.get((game, name))
@@ -110,10 +121,13 @@ class Registry:
             if self._row(game, name) is None:
                 raise UnknownBoard(name)
             with translated():
+                windows = self._store.client.hget(keys.meta, "windows") or ""
                 self._store.client.delete(keys.meta)
+            self._drop_windows(keys, as_text(windows))
             self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
             with translated():
-                self._store.client.unlink(keys.known, keys.open, keys.loads)
+                self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads)
+            self._copies.drop_board(game, name)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
             with translated():
@@ -149,10 +163,18 @@ class Registry:
             raise
         self._save(new, now, new=False)
         # What the new definition does not keep, or reads in another way (then there are no scores), goes.
-        self._purge(
-            old.keys, PERIOD_NAMES if old.fixed_differences(new.definition) else set(old.periods) ^ set(new.periods)
-        )
+        if old.fixed_differences(new.definition):
+            self._purge(old.keys, PERIOD_NAMES)
+        else:
+            self._purge(old.keys, set(old.kept) ^ set(new.kept))
+            if gone := [name for name in old.periods if name not in new.periods]:
+                self._copies.drop_board(old.game, old.name, born=old.born, names=gone)
         self._adapt(old, new, now)
+        if old.rolling != new.rolling or old.fixed_differences(new.definition):
+            with translated():  # they are built again as they are wanted
+                windows = as_text(self._store.client.hget(old.keys.meta, "windows") or "")
+                self._store.client.hdel(old.keys.meta, "windows")
+            self._drop_windows(old.keys, windows)
         self._define(new, token)
         return new
 
@@ -162,11 +184,14 @@ class Registry:
         trims = keep is not None and keep != old.definition["max_entries"]
         if not trims and old.definition["retention"] == new.definition["retention"]:
             return
-        for name in new.periods:
+        unsealed = {period_id.decode() for period_id in self._store.run("due", [new.keys.open], ["+inf", -1])}
+        for name in new.kept:
             for members in _batched(self.known_members(new.keys, name), _KEYS_AT_ONCE):
                 for period_id in map(_id_of, members):
                     keys = [new.keys.standings(period_id), new.keys.dense(period_id), new.keys.metadata(period_id)]
-                    while trims and self._store.run("trim", keys, [keep, new.ties, _KEYS_AT_ONCE]):
+                    sealed = period_id != "all" and period_id not in unsealed
+                    trimmed = [*keys, new.keys.closing], [keep, new.ties, _KEYS_AT_ONCE, period_id]
+                    while trims and not sealed and self._store.run("trim", *trimmed):
                         pass
                     expires = new.expires_at(new.calendar.parse(name, period_id), now)
                     if expires is not None:
@@ -176,7 +201,7 @@ class Registry:
 
     def _check_change(self, old: Board, new: Board) -> None:
         fixed = old.fixed_differences(new.definition)
-        if fixed and self._has_scores(old.keys):
+        if fixed and (self._has_scores(old.keys) or self._archive.has_any(old.game, old.name, old.born)):
             raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
 
     def _parsed(self, game: str, row: Any) -> Board:
@@ -211,6 +236,12 @@ class Registry:
                 where = (boards.c.game == board.game, boards.c.name == board.name)
                 connection.execute(sa.update(boards).where(*where).values(**values))
 
+    def _drop_windows(self, keys: BoardKeys, live: str) -> None:
+        names = [key for member in live.split() for key in keys.triple("r" + member.rstrip("*"))]
+        if names:
+            with translated():
+                self._store.client.unlink(*names)
+
     def _has_scores(self, keys: BoardKeys) -> bool:
         members = [member for name in PERIOD_NAMES for member in self.known_members(keys, name)]
         with translated():
@@ -229,7 +260,8 @@ class Registry:
                 with translated():
                     self._store.client.unlink(*spelled)
                     self._store.client.zrem(keys.known, *members)
-                    self._store.client.zrem(keys.open, *members)
+                    self._store.client.zrem(keys.open, *ids)
+                    self._store.client.hdel(keys.closing, *ids)
 
 
 def _id_of(member: str) -> str:

@@ -1,10 +1,11 @@
 """Forgetting a player."""
 
+from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.registry import Registry
 from leaderboard.errors import StoreUnavailable
-from leaderboard.store.connection import Store
+from leaderboard.store.connection import Store, as_text, translated
 
 _PERIODS_AT_ONCE = 500
 _NEWEST = 3  # of each name: the current one, one in its grace, one that a clock ahead has begun
@@ -14,22 +15,26 @@ _MOST_TRIES = 5
 class Removal:
     """Takes players off boards."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, archive: ArchivedStandings) -> None:
         self._store = store
         self._registry = registry
+        self._archive = archive
 
     def forget(self, board: Board, player: str) -> int:
-        """Removes a player from every period of a board; answers from how many.
+        """Removes a player from every period of a board, archived ones included; answers from how many.
 
-        The newest periods, where scores may be coming in, go together in the last call, and a call that meets a
-        period made meanwhile is not carried out: so no period ever lacks what a narrower one still has, which is
-        what the short cut of `submit.lua` relies on.
+        While this goes on a period may be sealed, or come back from the archive: it is done when nothing was found in
+        either place. The newest periods, where scores may be coming in, go together in the last call, and a call that
+        meets a period made meanwhile is not carried out: so no period ever lacks what a narrower one still has, which
+        is what the short cut of `submit.lua` relies on.
         """
         removed = 0
         for _ in range(_MOST_TRIES):
+            archived = self._archive.forget(board.game, board.name, board.born, player)
             done = self._forget_known(board, player)
-            removed += sum(count for count in done if count > 0)
-            if -1 not in done:
+            found = sum(count for count in done if count > 0)
+            removed = max(removed, archived, found)
+            if -1 not in done and not archived and not found:
                 return removed
         raise StoreUnavailable("New periods keep beginning; try again.")
 
@@ -38,14 +43,17 @@ class Removal:
         older = [member for members in by_name for member in members[_NEWEST:]]
         newest = [member for members in by_name for member in members[:_NEWEST]]
         known = len(older) + len(newest)
-        calls = [older[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older), _PERIODS_AT_ONCE)]
+        with translated():
+            windows = as_text(self._store.client.hget(board.keys.meta, "windows") or "")
+        live = ["r" + member.rstrip("*") for member in windows.split()]
+        older_ids = [_id_of(member) for member in older]
+        calls = [older_ids[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older_ids), _PERIODS_AT_ONCE)]
         done = []
-        for members in [*calls, newest]:
-            names = [board.keys.meta, board.keys.known]
-            for member in members:
-                period_id = member.split(":", 1)[1]
-                names += [board.keys.standings(period_id), board.keys.dense(period_id), board.keys.metadata(period_id)]
-            done.append(int(self._store.run("forget", names, [board.ties, player, known])))
+        for ids in [*calls, [*map(_id_of, newest), *live]]:
+            names = [board.keys.meta, board.keys.known, board.keys.closing]
+            for period_id in ids:
+                names += board.keys.triple(period_id)
+            done.append(int(self._store.run("forget", names, [board.ties, player, known, windows])))
             if done[-1] < 0:
                 break
         return done
@@ -54,3 +62,7 @@ class Removal:
         """Removes a player from every board of a game: board -> from how many periods."""
         counts = {board.name: self.forget(board, player) for board in self._registry.all(game)}
         return {name: count for name, count in counts.items() if count}
+
+
+def _id_of(member: str) -> str:
+    return member.split(":", 1)[1]

@@ -60,6 +60,10 @@ class Ordering(ABC):
     def sum_limits(self) -> list[float]:
         """What bounds a sum, as the numbers `submit.lua` takes."""
 
+    def floor(self, key: float) -> float:
+        """The best key of the same (score, subscore)."""
+        return key
+
     @abstractmethod
     def decode(self, key: float) -> tuple[Score, Score | None]:
         """The score and subscore of a key."""

@@ -5,113 +5,32 @@ loads may be sent again after any failure, because what they applied is marked i
 are sent once.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Context, Refusal, Submission
+from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Context, Refusal, Situation, Submission
+from leaderboard.boards.chunks import (
+    Chunk,
+    Item,
+    Marking,
+    PeriodOutcome,
+    Rejection,
+    Report,
+    count,
+    make_chunks,
+    outcomes,
+)
 from leaderboard.boards.definition import Board
-from leaderboard.boards.numerals import Score
 from leaderboard.boards.registry import Registry
+from leaderboard.boards.revival import Revival
 from leaderboard.errors import StoreUnavailable, UnknownBoard
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 
-_MOST_TRIES = 5
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A submission, its board, and its place in the request."""
-
-    index: int
-    board: str
-    submission: Submission
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodOutcome:
-    """What a submission did in one period. Ranks are None where they were not asked for, or there is none."""
-
-    name: str
-    id: str
-    score: Score | None
-    subscore: Score | None
-    rank: int | None
-    previous_rank: int | None
-    updated: bool
-    ranked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """An item that was not taken."""
-
-    index: int
-    refusal: Refusal
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of many items."""
-
-    received: int = 0
-    applied: int = 0
-    unchanged: int = 0
-    rejected: list[Rejection] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """How the chunks of an idempotent request are marked, so that none is applied twice."""
-
-    request: str
-    digest: str
-    lifetime_ms: int
-    mark_refused: bool = True  # False: what was refused whole may be sent again, corrected
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Items of one board that go in one script call, and what became of them."""
-
-    board: str
-    number: int
-    items: Sequence[Item]
-    batch: Batch | None = None
-    refused: list[Rejection] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
-    shown: list[tuple[str, str, bool]] = field(default_factory=list)
-    status: str = ""  # of the script's answer
-    letters: str = ""
-    details: list[str] = field(default_factory=list)
-    replayed_digest: str | None = None
-    born: str = ""  # of the board that a replayed answer was given on
-
-    def settle(self, answer: Sequence[Any]) -> None:
-        """Reads what `submit.lua` answered."""
-        self.status = answer[0].decode()
-        if self.status not in ("done", "replay"):
-            return
-        outcome = answer[1].decode()
-        if self.status == "replay":
-            extra, _, outcome = outcome.partition("\n")
-            self._restore(msgspec.json.decode(extra))
-        self.letters, _, details = outcome.partition("|")
-        self.details = details.split(",") if details else []
-
-    def kept_beside(self, digest: str) -> str:
-        """What the marker keeps beside the outcome, so that a replay gives the same answer."""
-        refused = [(one.index, one.refusal.code, one.refusal.detail) for one in self.refused]
-        assert self.batch is not None  # noqa: S101 - only prepared chunks are sent
-        return msgspec.json.encode([digest, self.batch.board.born, refused, self.taken, self.shown]).decode()
-
-    def _restore(self, extra: list[Any]) -> None:
-        self.replayed_digest, self.born, refused, self.taken, shown = extra
-        self.refused = [Rejection(index, Refusal(code, detail)) for index, code, detail in refused]
-        self.shown = [tuple(one) for one in shown]
+_MOST_TRIES = 8
+_MOST_SITUATIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +48,11 @@ class Result:
 class Submissions:
     """Takes scores."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, revival: Revival) -> None:
         self._store = store
         self._registry = registry
+        self._revival = revival
+        self._situations: dict[str, Situation] = {}  # by the board's birth
 
     def submit(self, board: Board, submission: Submission, context: Context, marking: Marking | None = None) -> Result:
         """Takes one score."""
@@ -152,7 +73,7 @@ class Submissions:
         self._run(game, chunks, context, marking)
         report = Report(received=len(items))
         for chunk in chunks:
-            _count(chunk, report)
+            count(chunk, report)
         report.rejected.sort(key=lambda rejection: rejection.index)
         return report
 
@@ -165,7 +86,7 @@ class Submissions:
         self._run(board.game, [chunk], Context(now, backfill=True), None, place)
         report = Report()
         if chunk.status == "done":
-            _count(chunk, report)
+            count(chunk, report)
         return report.rejected, self.place_of(board, place["id"]) or ""
 
     def place_of(self, board: Board, load_id: str) -> str | None:
@@ -182,11 +103,11 @@ class Submissions:
         marking: Marking | None,
         place: dict[str, Any] | None = None,
     ) -> None:
-        """Sends every chunk until none is answered 'stale'."""
+        """Sends every chunk until none is answered 'stale' or 'behind'."""
         pending = list(chunks)
         for attempt in range(_MOST_TRIES):
             for chunk in pending:
-                self._prepare(game, chunk, context, fresh=attempt > 0)
+                self._prepare(game, chunk, context, fresh=attempt > 0 and chunk.status == "stale")
             pending = [chunk for chunk in pending if chunk.batch is not None]
             calls = [self._call(chunk, marking, place) for chunk in pending]
             if not calls:
@@ -194,9 +115,11 @@ class Submissions:
             resend = marking is not None or place is not None
             for chunk, answer in zip(pending, self._store.run_all(calls, resend=resend), strict=True):
                 chunk.settle(answer)
-            pending = [chunk for chunk in pending if chunk.status == "stale"]
+            pending = [chunk for chunk in pending if chunk.status in ("stale", "behind")]
             if not pending:
                 return
+            for chunk in pending:
+                self._learn(chunk, context.now)
         raise StoreUnavailable("The board keeps changing; try again.")
 
     def _prepare(self, game: str, chunk: Chunk, context: Context, *, fresh: bool) -> None:
@@ -210,7 +133,7 @@ class Submissions:
             return
         if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
             board = self._registry.keep_metadata(board, context.now)
-        batch = Batch(board, context)
+        batch = Batch(board, context, self._situations.get(board.born, Situation()), chunk.absent)
         for item in chunk.items:
             why = batch.add(item.submission)
             if why is None:
@@ -220,6 +143,18 @@ class Submissions:
         chunk.batch = batch
         if chunk.taken and context.ranks is not None:
             chunk.shown = [(period.name, period.id, show == 2) for period, show in batch.steps()]
+
+    def _learn(self, chunk: Chunk, now: datetime) -> None:
+        """Takes in what the store said of the board's periods, and brings back those that must be there."""
+        if chunk.status != "behind" or chunk.batch is None:
+            return
+        board = chunk.batch.board
+        closed, drops, windows, *missing = chunk.behind
+        if len(self._situations) >= _MOST_SITUATIONS:
+            self._situations.clear()
+        self._situations[board.born] = Situation(int(closed), windows)
+        self._revival.reopen(board, missing, now)
+        chunk.absent |= dict.fromkeys(missing, int(drops))
 
     def _call(self, chunk: Chunk, marking: Marking | None, place: dict[str, Any] | None) -> Call:
         batch = chunk.batch
@@ -235,47 +170,3 @@ class Submissions:
             )
             keys = batch.key_names(batch.board.keys.marker(marking.request, chunk.number))
         return Call("submit", keys, [self._store.pack(message)])
-
-
-def make_chunks(items: Iterable[Item], size: int) -> list[Chunk]:
-    """Groups items by board and cuts each group; the borders depend on the items alone."""
-    groups: dict[str, list[Item]] = {}
-    for item in items:
-        groups.setdefault(item.board, []).append(item)
-    return [
-        Chunk(board, number, group[start : start + size])
-        for board, group in groups.items()
-        for number, start in enumerate(range(0, len(group), size))
-    ]
-
-
-def outcomes(board: Board, shown: Iterable[tuple[str, str, bool]], details: Sequence[str]) -> list[PeriodOutcome]:
-    """The details of one item, period by period, narrowest first."""
-    found = []
-    for number, (name, period_id, ranked) in enumerate(shown):
-        _, rank_before, key, rank, moved = details[number * 5 : number * 5 + 5]
-        score, subscore = board.ordering.decode(float(key)) if key else (None, None)
-        found.append(
-            PeriodOutcome(
-                name,
-                period_id,
-                score,
-                subscore,
-                int(rank) if rank else None,
-                int(rank_before) if rank_before else None,
-                moved == "1",
-                ranked,
-            )
-        )
-    return found
-
-
-def _count(chunk: Chunk, report: Report) -> None:
-    report.rejected += chunk.refused
-    for index, letter in zip(chunk.taken, chunk.letters, strict=True):
-        if letter == "u":
-            report.applied += 1
-        elif letter == "s":
-            report.unchanged += 1
-        else:
-            report.rejected.append(Rejection(index, REFUSED_BY_TOTAL))

@@ -8,6 +8,9 @@ from typing import Any
 from leaderboard.boards.definition import Board
 from leaderboard.boards.numerals import Score
 from leaderboard.boards.periods import Period
+from leaderboard.boards.slots import end_ms
+from leaderboard.boards.windows import Window
+from leaderboard.errors import BoardsChanged
 from leaderboard.store.scripts import Call
 
 
@@ -22,18 +25,26 @@ class Entry:
     metadata: str | None = None  # JSON text; None where it was not asked for or there is none
 
 
+class WindowNotBuilt(BoardsChanged):
+    """A rolling window that nobody has built yet."""
+
+    def __init__(self, board: str, window: Window) -> None:
+        super().__init__(board)
+        self.window = window
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What is read: a period of a board, as of a time."""
 
     board: Board
-    period: Period
+    period: Period | Window
     now: datetime
     metadata: bool = False
 
     @property
     def state(self) -> str:
-        """open until the period's end, then closed."""
+        """open until the period's end, then closed; what a `Stamp` says comes after it has been looked at."""
         return "open" if self.period.end is None or self.now < self.period.end else "closed"
 
 
@@ -44,6 +55,7 @@ class Stamp:
     rev: str
     version: int
     total: int
+    state: str  # open, closed, or archived: sealed, and read from wherever it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +94,8 @@ def read_standing(view: View, player: str, answer: tuple[Any, ...]) -> Standing 
 
 
 def call(script: str, view: View, *args: Any) -> Call:
-    keys, period_id = view.board.keys, view.period.id
-    names = [keys.meta, keys.standings(period_id), keys.dense(period_id), keys.metadata(period_id)]
-    return Call(script, names, args)
+    keys = view.board.keys
+    return Call(script, [keys.meta, *keys.triple(view.period.key_id), keys.open], args)
 
 
 def flag(view: View) -> str:
@@ -95,8 +106,21 @@ def is_stale(view: View, answer: Sequence[Any]) -> bool:
     return bool(answer[0] != view.board.rev.encode())
 
 
-def read_stamp(answer: Sequence[Any]) -> Stamp:
-    return Stamp(answer[0].decode(), int(answer[1]), answer[2])
+def read_stamp(view: View, answer: Sequence[Any]) -> Stamp:
+    """What an answer begins with. Raises WindowNotBuilt."""
+    rev, version, total, (closed, to_seal, windows) = answer[:4]
+    state = view.state
+    if isinstance(view.period, Window):
+        if view.period.member not in windows.decode().split():
+            raise WindowNotBuilt(view.board.name, view.period)
+    elif is_past(view.period, int(closed)) and total and not to_seal:
+        state = "archived"
+    return Stamp(rev.decode(), int(version), total, state)
+
+
+def is_past(period: Period, closed: int) -> bool:
+    """Whether a period is behind the mark (Unix milliseconds) that closes periods."""
+    return period.end is not None and end_ms(period) < closed
 
 
 def read_entries(

@@ -17,8 +17,8 @@ import click
 
 from leaderboard import jsontext
 from leaderboard.boards.batches import Refusal, Submission
+from leaderboard.boards.chunks import Item, Rejection
 from leaderboard.boards.items import read_item, read_line
-from leaderboard.boards.submissions import Item, Rejection
 from leaderboard.cli.context import check_game, opened, say, store_options
 from leaderboard.cli.inputs import digest, documents, seekable
 from leaderboard.config import Settings

@@ -3,7 +3,7 @@
 import click
 
 from leaderboard import __version__
-from leaderboard.cli import boards, demo, keys, load, read, serve
+from leaderboard.cli import boards, demo, jobs, keys, load, read, serve
 from leaderboard.cli.context import Group
 
 
@@ -21,6 +21,7 @@ main.add_command(load.load)
 main.add_command(read.export)
 main.add_command(read.top)
 main.add_command(demo.demo)
+main.add_command(jobs.jobs)
 
 if __name__ == "__main__":
     main()

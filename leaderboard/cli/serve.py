@@ -1,4 +1,4 @@
-"""`leaderboard serve`: the store, the web workers and, when it is ready, one line that says where."""
+"""`leaderboard serve`: the store, the scheduler, the web workers and, when it is ready, one line that says where."""
 
 import multiprocessing
 import os
@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 
 from leaderboard import gunicorn_options, logs
 from leaderboard.archive.database import Database
+from leaderboard.cli.children import SchedulerProcess, SchedulerThreads
 from leaderboard.cli.demo import load_sample
 from leaderboard.config import Settings
 from leaderboard.errors import Unavailable
@@ -39,6 +40,7 @@ _log = structlog.get_logger(__name__)
 )
 @click.option("--database-url", help="SQLAlchemy URL to use instead of SQLite in the data folder.")
 @click.option("--demo", is_flag=True, help="Load the sample results once it is ready, and print what to try.")
+@click.option("--no-scheduler", is_flag=True, help="Run no jobs here; 'python -m scheduler' does it elsewhere.")
 def serve(
     host: str | None,
     port: int | None,
@@ -47,6 +49,7 @@ def serve(
     store: str | None,
     database_url: str | None,
     demo: bool,
+    no_scheduler: bool,
 ) -> None:
     """Run the service until Ctrl-C."""
     settings = Settings.from_env().with_changes(
@@ -58,10 +61,10 @@ def serve(
         settings = settings.with_changes(workers=multiprocessing.cpu_count())
     logs.configure(settings)
     if settings.redis_url is not None:
-        _run(settings, demo=demo)
+        _run(settings, demo=demo, scheduler=not no_scheduler)
         return
     with _Kept(settings.data_dir) as url:
-        _run(settings.with_changes(redis_url=url), demo=demo)
+        _run(settings.with_changes(redis_url=url), demo=demo, scheduler=not no_scheduler)
 
 
 class _Kept:
@@ -100,16 +103,18 @@ class _Kept:
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn in this process, configured from our settings; the app is made in each worker."""
 
-    def __init__(self, settings: Settings, *, demo: bool) -> None:
+    def __init__(self, settings: Settings, *, demo: bool, jobs: SchedulerThreads | None = None) -> None:
         self._settings = settings
         self._demo = demo
+        self._jobs = jobs
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in gunicorn_options.of(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("when_ready", _end_gracefully_on_ctrl_c)
-        self.cfg.set("post_worker_init", partial(_begin_worker, demo=self._demo))
+        self.cfg.set("post_worker_init", partial(_begin_worker, demo=self._demo, jobs=self._jobs))
+        self.cfg.set("worker_exit", partial(_end_worker, jobs=self._jobs))
 
     def load(self) -> Any:
         from leaderboard.app import create_app  # noqa: PLC0415 - in the worker, after the fork
@@ -117,20 +122,33 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         return create_app(self._settings)
 
 
-def _run(settings: Settings, *, demo: bool) -> None:
+def _run(settings: Settings, *, demo: bool, scheduler: bool) -> None:
     Database.connect(settings).close()  # migrated once, before the workers come
-    _Gunicorn(settings, demo=demo).run()
+    if not scheduler:
+        _Gunicorn(settings, demo=demo).run()
+    elif settings.in_memory:
+        _Gunicorn(settings, demo=demo, jobs=SchedulerThreads()).run()
+    else:
+        with SchedulerProcess(settings):
+            _Gunicorn(settings, demo=demo).run()
 
 
 def _end_gracefully_on_ctrl_c(_arbiter: Any) -> None:
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _begin_worker(worker: Any, *, demo: bool) -> None:
+def _begin_worker(worker: Any, *, demo: bool, jobs: SchedulerThreads | None) -> None:
     # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if jobs is not None:
+        jobs.begin(worker.wsgi.extensions["leaderboard"])
     if worker.age == 1:
         threading.Thread(target=_announce, args=(worker, demo), daemon=True).start()
+
+
+def _end_worker(_arbiter: Any, _worker: Any, *, jobs: SchedulerThreads | None) -> None:
+    if jobs is not None:
+        jobs.end()
 
 
 def _announce(worker: Any, demo: bool) -> None:

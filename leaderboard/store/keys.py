@@ -3,25 +3,48 @@
     key                                 type        lifetime  meaning
     lb:{game:board}:meta                hash        board     `rev` of the definition the data is encoded by, `def`,
                                                              the definition, and `version`, which changes with every
-                                                             change
+                                                             change; see below for the rest
     lb:{game:board}:known               sorted set  board     `week:2026-W47` for every period with data; all scores
                                                              0, read in lexical order
-    lb:{game:board}:open                sorted set  board     the same members -> when the period closes, Unix
-                                                             seconds: the scheduler's work
+    lb:{game:board}:open                sorted set  board     id of a period -> when it closes, Unix seconds, for
+                                                             every period that is not sealed: the scheduler's work
+    lb:{game:board}:closing             hash        board     id of a period -> token of the standings that are being
+                                                             copied; whatever changes them removes it
     lb:{game:board}:loads               hash        board     load id -> place and counts of a `leaderboard load`
     lb:{game:board}:all                 sorted set  board     player -> sort key; smaller is better
     lb:{game:board}:<period id>         sorted set  period    the same for 2026, 2026-11, 2026-W47, 2026-11-22 or
                                                              2026-11-22T10
     lb:{game:board}:<period id>:dense   sorted set  period    distinct sort keys, on boards with `ties: dense`
     lb:{game:board}:<period id>:md      hash        period    player -> metadata of the score that stands
+    lb:{game:board}:r7d:<period id>     sorted set  window    the window of that length as of that day or hour; also
+                                                             with :dense and :md
+    lb:{game:board}:new:<token>         sorted set  1 h       standings on their way back from the archive; also with
+                                                             :dense and :md
     lb:{game:board}:lock                string      10 s      token of whoever changes the definition
+    lb:{game:board}:lock:r7d:<id>       string      10 s      token of whoever builds that rolling window
     lb:{game:board}:idem:<request>:<n>  string      24 h      result of chunk n of an idempotent request
     idem:{<request>}                    string      24 h      plan of an idempotent bulk request, then its answer
     auth:{<hash>}                       string      seconds   what an API key may do
+    job:{<name>}                        string      60 s      token of the run that holds this job, renewed by it
+    st:{game:name}:<hour id>            hash        hour      `count` of events, `n` of those with a value, `sum`,
+                                                             `min`, `max`; `new_count`, `new_n` and `new_sum` are the
+                                                             part that its day, week, month and year do not have yet
+    st:{game:name}:<period id>          hash        bucket    a day, week, month or year, without the `new_` ones
+    st:{game:name}:<period id>:u        HyperLogLog as above  the players of either
+    st:{game:name}:open                 sorted set  data      hour id -> when it begins, Unix seconds: the hours with a
+                                                             new part, which is the scheduler's work
+    stats:{game}:names                  set         game      the names of its stats
+    stats:games                         set         for ever  the games with stats
+
+Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before take no scores any more, but by a
+backfill; `drops` counts periods that lost their key, `forgets` removals of players; `windows`: the rolling windows
+that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one is being built.
 
 A board's keys live as long as the board; a period's until its end and retention, or its last write, each plus
 30 days, whichever is later. All keys of one board share the hash tag in braces, so that a script over them is legal
-in a Cluster.
+in a Cluster; so do all keys of one stat. An hour of a stat lives until its end and retention; while it has a new
+part, until that or its last write, each plus 30 days, whichever is later. A bucket lives until its end and retention,
+and 30 days at least after its last write (`stats/lifetimes.py`). `open` is gone when no hour has a new part.
 """
 
 from dataclasses import dataclass
@@ -51,6 +74,10 @@ class BoardKeys:
         return self.prefix + "open"
 
     @property
+    def closing(self) -> str:
+        return self.prefix + "closing"
+
+    @property
     def loads(self) -> str:
         return self.prefix + "loads"
 
@@ -67,8 +94,38 @@ class BoardKeys:
     def metadata(self, period_id: str) -> str:
         return f"{self.prefix}{period_id}:md"
 
+    def triple(self, period_id: str) -> list[str]:
+        """The keys of one period: standings, dense, metadata."""
+        return [self.standings(period_id), self.dense(period_id), self.metadata(period_id)]
+
+    def lock_of(self, name: str) -> str:
+        """The lock of one thing of the board, such as a rolling window that is being built."""
+        return f"{self.prefix}lock:{name}"
+
     def marker(self, request: str, chunk: int) -> str:
         return f"{self.prefix}idem:{request}:{chunk}"
+
+
+@dataclass(frozen=True, slots=True)
+class StatKeys:
+    """The keys of one date-keyed stat."""
+
+    game: str
+    name: str
+
+    @property
+    def prefix(self) -> str:
+        return f"st:{{{self.game}:{self.name}}}:"
+
+    @property
+    def open(self) -> str:
+        return self.prefix + "open"
+
+    def bucket(self, period_id: str) -> str:
+        return self.prefix + period_id
+
+    def players(self, period_id: str) -> str:
+        return f"{self.prefix}{period_id}:u"
 
 
 def plan(request: str) -> str:
@@ -79,3 +136,16 @@ def plan(request: str) -> str:
 def auth(key_hash: str) -> str:
     """Where what an API key may do is cached."""
     return f"auth:{{{key_hash}}}"
+
+
+def job(name: str) -> str:
+    """Where the run that holds a job of the scheduler keeps its token."""
+    return f"job:{{{name}}}"
+
+
+STAT_GAMES = "stats:games"
+
+
+def stat_names(game: str) -> str:
+    """Where the names of a game's stats are."""
+    return f"stats:{{{game}}}:names"

@@ -1,6 +1,7 @@
 -- One submission over all its periods. A step is {slot, show, inside...}: show 1 asks for the key in the answer, 2 for
 -- ranks too; `inside` are earlier steps whose period lies wholly inside this one, so that where one of them did not
--- move this one cannot either (`best` only, see boards/batches.py).
+-- move this one cannot either (`best` only, see boards/batches.py). A slot that is derived (a window whose content
+-- cannot be told from its last write) is made anew from its buckets after all others, its bucket's step in `inside`.
 
 local function cannot_move(step, moved)
   for n = 3, #step do
@@ -14,9 +15,9 @@ local function submit_best(batch, slots, i)
   local moved, any = {}, false
   local key, player = batch.keys[i], batch.players[i]
   for n, step in ipairs(batch.profiles[batch.profile[i]]) do
-    moved[n] = not cannot_move(step, moved)
-      and redis.call('ZADD', slots[step[1]].standings, 'LT', 'CH', key, player) == 1
-    any = any or moved[n]
+    local slot = slots[step[1]]
+    moved[n] = not cannot_move(step, moved) and redis.call('ZADD', slot.standings, 'LT', 'CH', key, player) == 1
+    if moved[n] then any, slot.dirty = true, true end
   end
   return any and 'u' or 's'
 end
@@ -27,12 +28,20 @@ local function show(batch, slot, step, player, key)
   return key, rank_of(batch.ties, slot.standings, slot.dense, player, key)
 end
 
+local function derive_item(batch, slots, slot, player)
+  local buckets = {}
+  for n, s in ipairs(slot.buckets) do
+    buckets[n] = {slots[s].standings, slots[s].dense, slots[s].metadata}
+  end
+  return derive(batch.rule, slot, buckets, player, batch.ties, batch.metadata ~= nil)
+end
+
 -- Any operator, with whatever the board or the caller asks for. Nothing is written when one period refuses.
 local function submit_item(batch, slots, i, details)
   local steps, player = batch.profiles[batch.profile[i]], batch.players[i]
   local olds, news, moved, any = {}, {}, {}, false
   for n, step in ipairs(steps) do
-    if step[2] > 0 or not cannot_move(step, moved) then
+    if not slots[step[1]].buckets and (step[2] > 0 or not cannot_move(step, moved)) then
       olds[n] = redis.call('ZSCORE', slots[step[1]].standings, player)
       news[n] = next_key(batch, i, olds[n] and tonumber(olds[n]))
       if news[n] == false then return 'x' end
@@ -42,7 +51,13 @@ local function submit_item(batch, slots, i, details)
   for n, step in ipairs(steps) do
     local slot, old, new = slots[step[1]], olds[n], news[n]
     local key_before, rank_before = show(batch, slot, step, player, old)
-    if new then write(batch, slot, i, old, new) elseif batch.operator == 'last' then write_metadata(batch, slot, i) end
+    if slot.buckets then
+      if moved[step[3]] or batch.operator == 'last' then moved[n] = derive_item(batch, slots, slot, player) end
+    elseif new then
+      write(batch, slot, i, old, new)
+    elseif batch.operator == 'last' then
+      write_metadata(batch, slot, i)
+    end
     local now = new or old
     if new and batch.limit > 0 then now = redis.call('ZSCORE', slot.standings, player) end -- false if not kept
     if new and not now then moved[n] = false end

@@ -35,8 +35,19 @@ local function add(hi, lo, hi2, lo2)
   return hi + hi2, sum
 end
 
+local function subtract(hi, lo, hi2, lo2)
+  if lo < lo2 then return hi - hi2 - 1, lo - lo2 + W end
+  return hi - hi2, lo - lo2
+end
+
 local function above(hi, lo, hi2, lo2)
   return hi > hi2 or (hi == hi2 and lo > lo2)
+end
+
+local function clamp(hi, lo, most_hi, most_lo) -- into 0 to most
+  if hi < 0 then return 0, 0 end
+  if above(hi, lo, most_hi, most_lo) then return most_hi, most_lo end
+  return hi, lo
 end
 
 local function floor_key(key, time_bits) -- the best key of the same (score, subscore)

@@ -1,9 +1,12 @@
--- What all reads share. Their answers begin with the board's rev, its version and the total of the period.
--- KEYS   1 meta, 2 standings, 3 dense, 4 metadata
+-- What all reads share. Their answers begin with the stamp: the board's rev, its version, the total of the period,
+-- and {closed (see store/keys.py), 1 if the period is still to be sealed, live windows}.
+-- KEYS   1 meta, 2 standings, 3 dense, 4 metadata, 5 open
 
 local function stamp()
-  local meta = redis.call('HMGET', KEYS[1], 'rev', 'version')
-  return {meta[1], meta[2], redis.call('ZCARD', KEYS[2])}
+  local meta = redis.call('HMGET', KEYS[1], 'rev', 'version', 'closed', 'windows')
+  local id = string.sub(KEYS[2], #KEYS[1] - 3) -- the keys differ in what follows the board's prefix
+  local state = {meta[3] or '0', redis.call('ZSCORE', KEYS[5], id) and 1 or 0, meta[4] or ''}
+  return {meta[1], meta[2], redis.call('ZCARD', KEYS[2]), state}
 end
 
 -- Puts onto the answer: index of the first row, its rank, {player, key, ...}, {metadata, ...} (empty unless asked for).

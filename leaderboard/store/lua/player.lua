@@ -1,8 +1,8 @@
 -- One player's standing, and the rows around it.
 -- KEYS   see pages.lua
 -- ARGV   1 ties, 2 bits of the tie-breaking time, 3 rows around (0 for none), 4 '1' for metadata, 5 player
--- ANSWER {rev, version, total} without the player, else
---        {rev, version, total, key, rank, players with a better (score, subscore), metadata of the player,
+-- ANSWER {stamp} without the player, else
+--        {stamp, key, rank, players with a better (score, subscore), metadata of the player,
 --         index, rank, rows, metadata}
 --#include packed.lua
 --#include ranks.lua
@@ -11,11 +11,11 @@ local answer = stamp()
 local total, rows = answer[3], tonumber(ARGV[3])
 local key = redis.call('ZSCORE', KEYS[2], ARGV[5])
 if not key then return answer end
-answer[4] = key
-answer[5] = rank_of(ARGV[1], KEYS[2], KEYS[3], ARGV[5], key)
+answer[5] = key
+answer[6] = rank_of(ARGV[1], KEYS[2], KEYS[3], ARGV[5], key)
 local floor_text = string.format('%.17g', floor_key(tonumber(key), tonumber(ARGV[2])))
-answer[6] = redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. floor_text)
-answer[7] = ARGV[4] == '1' and redis.call('HGET', KEYS[4], ARGV[5]) or ''
+answer[7] = redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. floor_text)
+answer[8] = ARGV[4] == '1' and redis.call('HGET', KEYS[4], ARGV[5]) or ''
 local start = 0
 if rows > 0 then
   -- Half above, half below, one more below where they are even; what one side lacks the other gives.

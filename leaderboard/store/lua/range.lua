@@ -1,7 +1,7 @@
 -- The standings within a range of keys, best first.
 -- KEYS   see pages.lua
 -- ARGV   1 ties, 2 rows, 3 '1' for metadata, 4 first key, 5 last key (both included)
--- ANSWER {rev, version, total, index, rank, rows, metadata, entries in the range}
+-- ANSWER {stamp, index, rank, rows, metadata, entries in the range}
 --#include ranks.lua
 --#include pages.lua
 local answer = stamp()

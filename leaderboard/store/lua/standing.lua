@@ -19,12 +19,6 @@ local function next_key(batch, i, old)
   return key
 end
 
-local function forget_level(slot, old) -- a distinct score that nobody has any more
-  if old and redis.call('ZCOUNT', slot.standings, old, old) == 0 then
-    redis.call('ZREM', slot.dense, text(tonumber(old)))
-  end
-end
-
 local function trim(batch, slot) -- keeps the best `limit` entries
   local over = redis.call('ZRANGE', slot.standings, batch.limit, -1, 'WITHSCORES')
   if #over == 0 then return end
@@ -46,6 +40,7 @@ local function write_metadata(batch, slot, i)
 end
 
 local function write(batch, slot, i, old, key)
+  slot.dirty = true
   redis.call('ZADD', slot.standings, key, batch.players[i])
   if batch.ties == 'dense' then
     forget_level(slot, old)

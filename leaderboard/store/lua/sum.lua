@@ -34,3 +34,25 @@ local function add_packed(old, deltas, at, limits)
   hi, lo = shift_left(hi + sub_hi, lo + sub_lo, time_bits)
   return join(hi + time_hi, lo + time_lo)
 end
+
+-- The sum of whole keys, clamped to the fields' ranges; its time is that of the newest, which comes first.
+local function sum_of_packed(keys, limits)
+  local sub_bits, time_bits = limits[1], limits[2]
+  local hi, lo, sub_hi, sub_lo = limits[3], limits[4], limits[7], limits[8]
+  local newest_hi, newest_lo = split(keys[1])
+  local time_hi, time_lo = lowest(newest_hi, newest_lo, time_bits)
+  for n = #keys, 1, -1 do
+    local rest_hi, rest_lo = split(keys[n])
+    rest_hi, rest_lo = shift_right(rest_hi, rest_lo, time_bits)
+    local second_hi, second_lo = lowest(rest_hi, rest_lo, sub_bits)
+    rest_hi, rest_lo = shift_right(rest_hi, rest_lo, sub_bits)
+    -- A field is counted from the zero of its range, limits[3..4] and [7..8]: what a bucket adds is the way from there.
+    hi, lo = add(hi, lo, subtract(rest_hi, rest_lo, limits[3], limits[4]))
+    sub_hi, sub_lo = add(sub_hi, sub_lo, subtract(second_hi, second_lo, limits[7], limits[8]))
+  end
+  hi, lo = clamp(hi, lo, limits[5], limits[6])
+  sub_hi, sub_lo = clamp(sub_hi, sub_lo, limits[9], limits[10])
+  hi, lo = shift_left(hi, lo, sub_bits)
+  hi, lo = shift_left(hi + sub_hi, lo + sub_lo, time_bits)
+  return join(hi + time_hi, lo + time_lo)
+end

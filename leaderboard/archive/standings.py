@@ -1,0 +1,155 @@
+"""The archived periods of a board: found, opened, and rid of players who are to be forgotten."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from leaderboard.archive.database import Database
+from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, of_board, to_archived, writing
+from leaderboard.archive.sheets import Sheet
+from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
+
+_PERIODS_AT_ONCE = 300
+_periods = archived_periods.c
+_standings = archived_standings.c
+
+
+class ArchivedStandings:
+    """Answers as if forgotten players had never been there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, game: str, board: str, born: str, periods: Sequence[str]) -> dict[str, Archived]:
+        """Those of these periods that are complete, by their ids."""
+        found: dict[str, Archived] = {}
+        query = sa.select(archived_periods).where(of_board(game, board, born), IS_COMPLETE)
+        with self._database.begin() as connection:
+            for start in range(0, len(periods), IN_ONE_QUERY):
+                some = _periods.period.in_(periods[start : start + IN_ONE_QUERY])
+                found |= {row.period: to_archived(row) for row in connection.execute(query.where(some))}
+        return found
+
+    def newest(
+        self, game: str, board: str, born: str, name: str, *, limit: int, before: str | None = None
+    ) -> list[Archived]:
+        """Complete periods with entries, the newest first: those whose id sorts before `before`, if given."""
+        with self._database.begin() as connection:
+            period: sa.ColumnElement[str] = _periods.period
+            if connection.dialect.name == "postgresql":
+                period = sa.collate(period, "C")  # or a locale might skip the punctuation in it
+            query = sa.select(archived_periods).where(of_board(game, board, born), _periods.name == name)
+            query = query.where(IS_COMPLETE, _periods.total > 0).order_by(period.desc()).limit(limit)
+            if before is not None:
+                query = query.where(period < before)
+            return [to_archived(row) for row in connection.execute(query)]
+
+    def has_any(self, game: str, board: str, born: str) -> bool:
+        """Whether any complete period has entries, pruned ones included."""
+        query = sa.select(_periods.id).where(of_board(game, board, born), IS_COMPLETE, _periods.total > 0)
+        with self._database.begin() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def open(self, archived: Archived, ties: str) -> Sheet:
+        """Its standings; `ties` is the rule its ranks were made by: shared, dense or unique.
+
+        A pruned one can be opened, but every read of it raises StandingsGone.
+        """
+        return Sheet(self._database, archived, ties)
+
+    def forget(self, game: str, board: str, born: str, player: str) -> int:
+        """Takes a player out of every period of the board; answers out of how many.
+
+        Copies under way on that board are given up, for they may be about to write the player: so the player must be
+        out of the store already. Of a pruned period only the name of its winner can be removed; nobody knows who came
+        second.
+        """
+        board_is = of_board(game, board, born)
+        with writing(self._database) as connection:
+            periods = _give_up_copies(connection, board_is, player)
+            archives = sorted(_find(connection, board_is, player))
+        for start in range(0, len(archives), _PERIODS_AT_ONCE):
+            with writing(self._database) as connection:
+                periods += _remove(connection, archives[start : start + _PERIODS_AT_ONCE], player)
+        with writing(self._database) as connection:  # last: a period may have been pruned meanwhile
+            return periods + _forget_winner(connection, board_is, player)
+
+
+def _give_up_copies(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> int:
+    """Answers in how many of them the player is already."""
+    query = sa.select(_periods.id).where(board_is, _periods.state == "copying").order_by(_periods.id)
+    copying = connection.execute(query.with_for_update()).scalars().all()
+    if not copying:
+        return 0
+    connection.execute(sa.update(archived_periods).where(_periods.id.in_(copying)).values(state="gone"))
+    held = sa.select(sa.func.count()).where(_standings.archive.in_(copying), _standings.player == player)
+    return connection.execute(held).scalar_one()
+
+
+def _forget_winner(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> int:
+    """Of pruned periods. Answers how many the player had won."""
+    values = {"winner": None, "winner_key": None, "total": _periods.total - 1}
+    won = sa.update(archived_periods).where(board_is, IS_COMPLETE, _periods.pruned, _periods.winner == player)
+    return connection.execute(won.values(values)).rowcount
+
+
+def _find(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> Sequence[int]:
+    """The complete periods with a row of the player. (Sorted by the database, it would look at all boards.)"""
+    there = sa.exists().where(_standings.archive == _periods.id, _standings.player == player)
+    return connection.execute(sa.select(_periods.id).where(board_is, IS_COMPLETE, there)).scalars().all()
+
+
+def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> int:
+    """Answers from how many of these periods."""
+    locked = sa.select(_periods.id).where(_periods.id.in_(archives), IS_COMPLETE, ~_periods.pruned)
+    archives = connection.execute(locked.order_by(_periods.id).with_for_update()).scalars().all()
+    rows = connection.execute(_with_neighbours(archives, player)).all()
+    if not rows:
+        return 0
+    removals = [
+        {
+            "archive": row.archive,
+            "position": row.position,
+            "sort_key": row.sort_key,
+            "level": row.sort_key not in (row.key_before, row.key_behind),
+        }
+        for row in rows
+    ]
+    connection.execute(sa.insert(archived_removals), removals)
+    mine = (_standings.archive.in_(archives), _standings.player == player)
+    connection.execute(sa.delete(archived_standings).where(*mine))
+    lower = sa.update(archived_periods).where(_periods.id.in_([row.archive for row in rows]))
+    connection.execute(lower.values(total=_periods.total - 1))
+    won = [row for row in rows if row.key_before is None]
+    if won:
+        given: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in ("winner", "winner_key")}
+        statement = sa.update(archived_periods).where(_periods.id == sa.bindparam("archive")).values(given)
+        heirs = [
+            {"archive": row.archive, "new_winner": row.player_behind, "new_winner_key": row.key_behind} for row in won
+        ]
+        connection.execute(statement, heirs)
+    return len(rows)
+
+
+def _with_neighbours(archives: Sequence[int], player: str) -> sa.Select[Any]:
+    """The player's rows, with what is known of the rows next to them: equal keys stand together."""
+    # Asked for the whole rows, SQLite would go through whole periods instead of the index of the players.
+    mine = archived_standings.alias("mine").c
+    places = sa.select(mine.archive, mine.position).where(mine.archive.in_(archives), mine.player == player)
+    other = archived_standings.alias("other").c
+    here = other.archive == _standings.archive
+    before = sa.and_(here, other.position < _standings.position)
+    behind = sa.and_(here, other.position > _standings.position)
+
+    def first(column: sa.ColumnElement[Any], where: sa.ColumnElement[bool], order: sa.ColumnElement[Any]) -> Any:
+        return sa.select(column).where(where).order_by(order).limit(1).scalar_subquery()
+
+    return sa.select(
+        _standings.archive,
+        _standings.position,
+        _standings.sort_key,
+        first(other.sort_key, before, other.position.desc()).label("key_before"),
+        first(other.sort_key, behind, other.position).label("key_behind"),
+        first(other.player, behind, other.position).label("player_behind"),
+    ).where(sa.tuple_(_standings.archive, _standings.position).in_(places))

@@ -1,0 +1,138 @@
+"""The reading scripts once more, over the archive: the same questions, answered in the same shape.
+
+Each function here is the twin of the script of its name in store/lua; what comes behind the stamp is what it answers.
+So everything that is computed from such an answer is computed once, wherever the standings are.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from leaderboard.archive.periods import Archived, Row, StandingsGone
+from leaderboard.archive.sheets import Sheet
+from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.boards.definition import Board
+from leaderboard.boards.views import View
+from leaderboard.errors import NotFound
+from leaderboard.store.scripts import Call
+
+_Answer = list[Any]
+_MOST_TRIES = 3
+
+
+class PeriodGone(NotFound):
+    """A period whose standings were removed when the archive's own retention had passed."""
+
+    code = "period_gone"
+
+
+class Cold:
+    """Reads sealed periods whose keys are gone."""
+
+    def __init__(self, archive: ArchivedStandings) -> None:
+        self._archive = archive
+
+    def find(self, board: Board, period_id: str) -> Archived | None:
+        """The archived period with this id."""
+        return self._archive.find(board.game, board.name, board.born, [period_id]).get(period_id)
+
+    def answer(self, view: View, asked: Call) -> tuple[int, _Answer] | None:
+        """The total and what the script would answer behind its stamp; None where nothing is archived.
+
+        Raises PeriodGone, DatabaseUnavailable.
+        """
+        for _ in range(_MOST_TRIES):
+            archived = self.find(view.board, view.period.id)
+            if archived is None:
+                return None
+            if archived.pruned:
+                raise PeriodGone(f"The standings of {view.period.id} were removed from the archive.")
+            sheet = self._archive.open(archived, view.board.ties)
+            with suppress(StandingsGone):  # sealed anew, or pruned, since it was found
+                return sheet.total, _TWINS[asked.script](sheet, view, asked.args)
+        raise StandingsGone(view.period.id)
+
+
+def _top(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    _, rows, flag, *after = args
+    start = sheet.index_after(float(after[0]), str(after[1])) if after else 0
+    return _page(sheet, start, int(rows), flag)
+
+
+def _player(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
+    _, _, around, flag, player = args
+    found = sheet.player(str(player))
+    if found is None:
+        return []
+    index, row = found
+    better = sheet.below(view.board.ordering.floor(row.key))
+    start = max(0, min(index - (int(around) - 1) // 2, sheet.total - int(around))) if around else 0
+    page = _page(sheet, start, int(around), flag)
+    return [repr(row.key), row.rank, better, _metadata(row) if flag == "1" else b"", *page]
+
+
+def _lookup(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    _, flag, *players = args
+    found = sheet.players([str(player) for player in players])
+    rows = [found.get(str(player)) for player in players]
+    keys = [row and repr(row.key) for row in rows]
+    metadata = [row and _metadata(row) for row in rows] if flag == "1" else []
+    return [keys, [row.rank if row else 0 for row in rows], metadata]
+
+
+def _range(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    _, limit, flag, first, last = args
+    start = sheet.below(float(first))
+    inside = max(0, sheet.below(float(last), inclusive=True) - start)
+    return [*_page(sheet, start, min(int(limit), inside), flag), inside]
+
+
+def _counts(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    distinct, *ends = args
+    below = sheet.levels_below if distinct == "1" else sheet.below
+    counts = [
+        max(0, _up_to(below, high, is_last=True) - _up_to(below, low, is_last=False))
+        for low, high in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    return [counts, *_best_and_worst(sheet)]
+
+
+def _spread(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    near = max(0, math.floor((sheet.total - 1) * float(args[0])) - 1)
+    return [*_best_and_worst(sheet), near, _flat(sheet.rows(near, 4))]
+
+
+_TWINS: dict[str, Callable[[Sheet, View, Sequence[Any]], _Answer]] = {
+    "top": _top,
+    "player": _player,
+    "lookup": _lookup,
+    "range": _range,
+    "counts": _counts,
+    "spread": _spread,
+}
+
+
+def _page(sheet: Sheet, start: int, count: int, flag: str) -> _Answer:
+    rows = sheet.rows(start, count) if count > 0 else []
+    metadata = [_metadata(row) for row in rows] if flag == "1" else []
+    return [start, rows[0].rank if rows else 0, _flat(rows), metadata]
+
+
+def _flat(rows: Sequence[Row]) -> list[bytes]:
+    return [part for row in rows for part in (row.player.encode(), repr(row.key).encode())]
+
+
+def _metadata(row: Row) -> bytes | None:
+    return row.metadata.encode() if row.metadata else None
+
+
+def _best_and_worst(sheet: Sheet) -> list[list[bytes]]:
+    return [_flat(sheet.rows(0, 1)), _flat(sheet.rows(max(0, sheet.total - 1), 1))]
+
+
+def _up_to(below: Callable[..., int], end: str, *, is_last: bool) -> int:
+    """How many lie before an end of a range as ZCOUNT takes it; with the last end included unless it says '('."""
+    if end.startswith("("):
+        return below(float(end[1:]), inclusive=not is_last)
+    return below(float(end), inclusive=is_last)

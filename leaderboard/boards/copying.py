@@ -1,0 +1,136 @@
+"""Copying closed periods from the store to the archive: many small ones together, a large one in pieces.
+
+A copy is of standings named by a token, which whoever changes them takes away; so pieces that were copied at
+different times, by different processes, fit together or are given up.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from leaderboard.archive import wholes
+from leaderboard.archive.copies import Copies, Copy
+from leaderboard.archive.database import Database
+from leaderboard.archive.periods import PeriodRef, Row
+from leaderboard.archive.wholes import Whole
+from leaderboard.boards.definition import Board
+from leaderboard.boards.periods import Period
+from leaderboard.boards.slots import end_ms
+from leaderboard.running import Run
+from leaderboard.store.connection import Store
+from leaderboard.store.scripts import Call
+
+ROWS_AT_ONCE = 2500
+_UNSEALED_LIVES_ON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """A closed period's standings, as they were when their token was given."""
+
+    board: Board
+    period: Period
+    token: str
+    total: int
+
+    @property
+    def ref(self) -> PeriodRef:
+        """What the archive calls the period."""
+        return PeriodRef(self.board.game, self.board.name, self.board.born, self.period.name, self.period.id)
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """When the period begins and ends."""
+        assert self.period.start is not None and self.period.end is not None  # noqa: PT018, S101 - `all` never ends
+        return self.period.start, self.period.end
+
+
+class Copying:
+    """Makes copies, and seals what was copied."""
+
+    def __init__(self, store: Store, database: Database) -> None:
+        self._store = store
+        self._database = database
+        self._copies = Copies(database)
+
+    def begin(self, periods: Sequence[tuple[Board, Period]], now: datetime) -> list[Standings]:
+        """Names the standings of those periods that are to be copied; the others need nothing, or not yet."""
+        found = []
+        answers = self._store.run_all([_begin(board, period, now) for board, period in periods]) if periods else []
+        for (board, period), (answer, *rest) in zip(periods, answers, strict=True):
+            if answer == b"copy":
+                found.append(Standings(board, period, rest[0].decode(), int(rest[1])))
+        return found
+
+    def copy_small(self, some: Sequence[Standings], now: datetime, run: Run) -> list[Standings]:
+        """Copies standings of few rows in one transaction; answers those that are copied."""
+        answers = self._store.run_all([_copy(one, one.token, 0) for one in some])
+        filled, copied = [], []
+        for one, answer in zip(some, answers, strict=True):
+            rows = list(_ranked(one.board.ties, 0, *answer)) if answer else []
+            if len(rows) == one.total:
+                filled.append(Whole(one.ref, *one.bounds, one.token, rows))
+                copied.append(one)
+        wholes.store(self._database, filled, holder=run.token, now=now)
+        return copied
+
+    def copy_large(self, one: Standings, now: datetime, run: Run) -> bool:
+        """Copies standings of any size piece by piece, going on where an earlier run left off.
+
+        False where they changed meanwhile. Raises Interrupted, Unavailable, ArchiveMismatch.
+        """
+        copy = self._copies.begin(one.ref, *one.bounds, token=one.token, holder=run.token, now=now)
+        if self._copies.is_complete(copy):
+            return True
+        while copy.copied < one.total:
+            run.checkpoint()
+            rows = self._rows(one, copy)
+            if not rows:
+                self._copies.abandon(copy)
+                return False
+            copy = self._copies.append(copy, rows)
+        self._copies.complete(copy, one.total, now)
+        return True
+
+    def seal(self, some: Sequence[Standings], now: datetime) -> list[Standings]:
+        """Seals those whose standings are still the ones that were copied; answers them."""
+        answers = self._store.run_all([_seal(one, now) for one in some]) if some else []
+        return [one for one, sealed in zip(some, answers, strict=True) if sealed]
+
+    def _rows(self, one: Standings, copy: Copy) -> list[Row]:
+        asked = _copy(one, copy.token, copy.copied)
+        answer = self._store.run(asked.script, asked.keys, asked.args)
+        return list(_ranked(one.board.ties, copy.copied, *answer)) if answer else []
+
+
+def _begin(board: Board, period: Period, now: datetime) -> Call:
+    keys = board.keys
+    names = [keys.meta, keys.known, keys.open, keys.closing, *keys.triple(period.id)]
+    expires = int((now + _UNSEALED_LIVES_ON).timestamp())
+    member = f"{period.name}:{period.id}"
+    return Call("begin", names, [board.rev, period.id, member, end_ms(period), secrets.token_hex(8), expires])
+
+
+def _copy(one: Standings, token: str, start: int) -> Call:
+    names = [one.board.keys.closing, *one.board.keys.triple(one.period.id)]
+    flag = "1" if one.board.keeps_metadata else "0"
+    return Call("copy", names, [one.period.id, token, start, ROWS_AT_ONCE, one.board.ties, flag])
+
+
+def _seal(one: Standings, now: datetime) -> Call:
+    keys = one.board.keys
+    names = [keys.meta, keys.open, keys.closing, *keys.triple(one.period.id)]
+    return Call("seal", names, [one.period.id, one.token, one.total, one.board.expires_at(one.period, now) or 0])
+
+
+def _ranked(ties: str, start: int, rank: int, rows: Sequence[bytes], metadata: Sequence[bytes]) -> Iterator[Row]:
+    """The rows of copy.lua with their ranks; only the first one's was asked for."""
+    before: bytes | None = None
+    for number in range(len(rows) // 2):
+        player, key = rows[2 * number], rows[2 * number + 1]
+        if before is not None and (ties == "unique" or key != before):
+            rank = rank + 1 if ties == "dense" else start + number + 1
+        before = key
+        text = metadata[number].decode() if metadata and metadata[number] else None
+        yield Row(player.decode(), float(key), rank, text)

@@ -1,0 +1,182 @@
+"""The end of periods: closed in the store, copied to the archive, verified, sealed; then their keys may go.
+
+    open --(end + grace)--> closing: only a backfill writes --copied, verified--> sealed --retention--> archive only
+
+The order makes every step safe to be killed after, to be done twice, and to be done by two at once: the mark that
+closes periods only moves forward; the archive adds to a copy only where its holder left off; the store seals a period
+only if the standings that were copied still stand; and only what the archive holds complete loses its keys.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from leaderboard.archive.database import Database
+from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.boards.copying import ROWS_AT_ONCE, Copying, Standings
+from leaderboard.boards.definition import Board
+from leaderboard.boards.periods import Period, PeriodName, TimeOutOfRange
+from leaderboard.boards.registry import Registry
+from leaderboard.boards.slots import closes
+from leaderboard.running import Run
+from leaderboard.store.connection import Store
+from leaderboard.store.scripts import Call
+
+_PERIODS_AT_ONCE = 500
+_BOARDS_AT_ONCE = 200
+_MOST_TRIES = 3
+_log = structlog.get_logger(__name__)
+
+_Work = list[tuple[Board, Period]]
+
+
+class Sealing:
+    """Seals what has ended and drops what is sealed and old."""
+
+    def __init__(self, store: Store, registry: Registry, database: Database) -> None:
+        self._store = store
+        self._registry = registry
+        self._copying = Copying(store, database)
+        self._archive = ArchivedStandings(database)
+
+    def run(self, now: datetime, run: Run) -> dict[str, int]:
+        """Seals every period that is due; answers how many, of how many entries, and how many lost their keys.
+
+        Raises Interrupted, Unavailable; what was done until then is done.
+        """
+        counts = {"sealed": 0, "entries": 0, "dropped": 0}
+        boards = self._registry.everywhere()
+        for start in range(0, len(boards), _BOARDS_AT_ONCE):
+            run.checkpoint()
+            some = boards[start : start + _BOARDS_AT_ONCE]
+            for work in self._due(some, now):
+                self._seal(work, now, run, counts)
+            for work in self._old(some, now):
+                run.checkpoint()
+                counts["dropped"] += self._drop(work)
+        return counts
+
+    def _due(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
+        """The periods to seal, some at a time, until none is left that was not tried."""
+        tried: dict[str, set[str]] = {board.born: set() for board in boards}
+        while boards:
+            calls = [_due(board, now, len(tried[board.born])) for board in boards]
+            work = _fresh(boards, self._store.run_all(calls), tried)
+            boards = _boards_of(work)
+            if work:
+                closed = self._close(boards, now)
+                yield [(board, period) for board, period in work if board.born in closed]
+
+    def _old(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
+        """The periods whose keys were kept long enough, some at a time."""
+        tried: dict[str, set[str]] = {board.born: set() for board in boards}
+        while boards:
+            calls = [_old(board, now, len(tried[board.born])) for board in boards]
+            work = _fresh(boards, self._store.run_all(calls), tried)
+            boards = _boards_of(work)
+            if work:
+                yield work
+
+    def _close(self, boards: Sequence[Board], now: datetime) -> set[str]:
+        """Moves the mark of each board to where its grace ends; answers those that are still the same board."""
+        calls = []
+        for board in boards:
+            grace = timedelta(seconds=board.definition["late_grace_seconds"])
+            calls.append(Call("close", [board.keys.meta], [board.rev, int((now - grace).timestamp() * 1000)]))
+        return {board.born for board, mark in zip(boards, self._store.run_all(calls), strict=True) if mark >= 0}
+
+    def _seal(self, work: _Work, now: datetime, run: Run, counts: dict[str, int]) -> None:
+        for _ in range(_MOST_TRIES):
+            begun = self._copying.begin(work, now)
+            left: _Work = []
+            for together in _together(begun):
+                run.checkpoint()
+                if together[0].total > ROWS_AT_ONCE:
+                    copied = [one for one in together if self._copying.copy_large(one, now, run)]
+                else:
+                    copied = self._copying.copy_small(together, now, run)
+                sealed = self._copying.seal(copied, now)
+                counts["sealed"] += len(sealed)
+                counts["entries"] += sum(one.total for one in sealed)
+                left += [(one.board, one.period) for one in together if one not in sealed]
+            if not left:
+                return
+            work = left
+        _log.info("some periods kept changing while they were copied", periods=[period.id for _, period in work[:10]])
+
+    def _drop(self, work: _Work) -> int:
+        """Removes keys that were kept long enough; what is not in the archive goes to be sealed first."""
+        calls = []
+        for board, periods in _by_board(work):
+            ids = [period.id for period in periods if period.name in board.periods]
+            archived = self._archive.find(board.game, board.name, board.born, ids) if ids else {}
+            for period in periods:
+                keys, member = board.keys, f"{period.name}:{period.id}"
+                names = [keys.meta, keys.known, keys.open, *keys.triple(period.id)]
+                if period.name not in board.periods:  # a bucket that only rolling windows read
+                    calls.append(Call("drop", names, [board.rev, period.id, member, -1, ""]))
+                elif period.id in archived:
+                    calls.append(Call("drop", names, [board.rev, period.id, member, archived[period.id].total, ""]))
+                else:
+                    calls.append(Call("drop", names, [board.rev, period.id, member, -1, closes(board, period)]))
+        return sum(self._store.run_all(calls)) if calls else 0
+
+
+def _due(board: Board, now: datetime, tried: int) -> Call:
+    return Call("due", [board.keys.open], [int(now.timestamp()), _PERIODS_AT_ONCE + tried])
+
+
+def _old(board: Board, now: datetime, tried: int) -> Call:
+    arguments: list[Any] = [_PERIODS_AT_ONCE + tried]
+    for name in board.kept:
+        if name != "all" and (first := _first_kept(board, name, now)) is not None:
+            arguments += [name, first]
+    return Call("old", [board.keys.known], arguments)
+
+
+def _first_kept(board: Board, name: PeriodName, now: datetime) -> str | None:
+    """The id of the oldest period of a name that retention keeps in the store."""
+    try:
+        return board.calendar.ago(name, now, board.hot_periods(name)).id
+    except TimeOutOfRange:
+        return None
+
+
+def _fresh(boards: Sequence[Board], answers: Sequence[Sequence[bytes]], tried: dict[str, set[str]]) -> _Work:
+    """What the boards answered, less what was tried before."""
+    work: _Work = []
+    for board, answer in zip(boards, answers, strict=True):
+        for spelled in answer:
+            period_id = spelled.decode().rsplit(":", 1)[-1]
+            if period_id not in tried[board.born]:
+                tried[board.born].add(period_id)
+                work.append((board, board.named(period_id)))
+    return work
+
+
+def _together(begun: Sequence[Standings]) -> Iterator[list[Standings]]:
+    """Large ones alone, small ones by as many as have about the rows of one piece."""
+    some: list[Standings] = []
+    rows = 0
+    for one in begun:
+        if one.total > ROWS_AT_ONCE:
+            yield [one]
+            continue
+        if rows + one.total > ROWS_AT_ONCE:
+            yield some
+            some, rows = [], 0
+        some.append(one)
+        rows += one.total
+    if some:
+        yield some
+
+
+def _by_board(work: _Work) -> Iterator[tuple[Board, list[Period]]]:
+    for board in _boards_of(work):
+        yield board, [period for other, period in work if other is board]
+
+
+def _boards_of(work: _Work) -> list[Board]:
+    return list({board.born: board for board, _ in work}.values())

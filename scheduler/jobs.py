@@ -1,0 +1,34 @@
+"""What each job does: a call of the services. `now` is the time it acts for; the counts say what it did."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from leaderboard.running import Run
+from leaderboard.services import Services
+
+Counts = Mapping[str, int]
+
+
+def seal(services: Services, now: datetime, run: Run) -> Counts:
+    """Copies periods that have closed into the archive."""
+    return services.sealing.run(now, run)
+
+
+def windows(services: Services, now: datetime, run: Run) -> Counts:
+    """Brings the standings of sliding windows up to date."""
+    return services.windows.run(now, run)
+
+
+def stats(services: Services, now: datetime, run: Run) -> Counts:
+    """Rolls up what was counted."""
+    return services.stats.roll_up(now, run)
+
+
+def prune(services: Services, now: datetime, run: Run) -> Counts:
+    """Removes what has outlived its retention."""
+    return services.housekeeping.prune(now, run)
+
+
+def snapshot(services: Services, now: datetime, run: Run) -> Counts:
+    """Writes the nightly snapshot."""
+    return services.snapshots.nightly(now, run)
