@@ -31,7 +31,7 @@ from leaderboard.archive.periods import (
 from leaderboard.archive.tables import archived_periods, archived_standings
 from leaderboard.errors import DatabaseUnavailable
 
-_EMPTY = "0" * 32
+EMPTY = "0" * 32
 _PIECE = 10_000
 _COLUMNS = "(archive, position, player, sort_key, rank, metadata)"
 _INSERT = f"INSERT INTO archived_standings {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
@@ -67,7 +67,7 @@ class Copies:
         with writing(self._database) as connection:
             lock_period(connection, ref.game, ref.board, ref.born, ref.period)
             copying = sa.and_(is_period(ref), _periods.state == "copying")
-            _set_gone(connection, copying, _periods.token != token)
+            set_gone(connection, copying, _periods.token != token)
             query = sa.select(archived_periods).where(is_period(ref), _periods.token == token)
             row = connection.execute(query.where(_periods.state != "gone")).first()
             if row is None:
@@ -98,7 +98,7 @@ class Copies:
                 (copy.id, position, player, key + 0.0, rank, metadata)  # see add_to_digest for the 0.0
                 for position, (player, key, rank, metadata) in enumerate(rows, copy.copied)
             )
-            _write(connection, numbered)
+            write_rows(connection, numbered)
         return after
 
     def complete(self, copy: Copy, total: int, now: datetime) -> Archived:
@@ -116,7 +116,7 @@ class Copies:
         first, wrong = self._verify(copy, total)
         if wrong is not None:
             with self._database.begin() as connection:
-                if not _set_gone(connection, _is_held(copy)):
+                if not set_gone(connection, _is_held(copy)):
                     raise _lost()
             raise ArchiveMismatch(f"The archived copy of {row.period} of board {row.board!r} is given up: {wrong}.")
         winner, winner_key = (first.player, first.key) if first else (None, None)
@@ -127,12 +127,12 @@ class Copies:
     def abandon(self, copy: Copy) -> None:
         """Gives the copy up, unless it is complete or somebody else's by now."""
         with self._database.begin() as connection:
-            _set_gone(connection, _periods.id == copy.id, _periods.holder == copy.holder, _periods.state == "copying")
+            set_gone(connection, _periods.id == copy.id, _periods.holder == copy.holder, _periods.state == "copying")
 
     def abandon_period(self, ref: PeriodRef) -> None:
         """Gives up every copy of the period, complete ones too: it has no entries any more."""
         with self._database.begin() as connection:
-            _set_gone(connection, is_period(ref), _periods.state != "gone")
+            set_gone(connection, is_period(ref), _periods.state != "gone")
 
     def drop_board(self, game: str, board: str, *, born: str | None = None, names: Sequence[str] | None = None) -> int:
         """Gives up all of a board, or its periods of those names; `prune` removes the rows. Answers how many copies."""
@@ -142,7 +142,7 @@ class Copies:
         if names is not None:
             which.append(_periods.name.in_(names))
         with self._database.begin() as connection:
-            return _set_gone(connection, *which)
+            return set_gone(connection, *which)
 
     def prune(self, *, rows_at_once: int = 10_000, checkpoint: Callable[[], None]) -> int:
         """Deletes what is left of copies that were given up or replaced. See `pruning.prune`."""
@@ -158,7 +158,7 @@ class Copies:
             return None, f"{copy.copied} rows were copied of {total}"
         first: Row | None = None
         last: tuple[float, str] | None = None
-        count, digest = 0, _EMPTY
+        count, digest = 0, EMPTY
         for start, end, rows in self._pieces(copy.id):
             if start != count or end != count + len(rows):
                 return None, f"a row is missing at position {count} or a little behind"
@@ -189,7 +189,7 @@ class Copies:
         with writing(self._database) as connection:
             lock_period(connection, row.game, row.board, row.born, row.period)
             ref = PeriodRef(row.game, row.board, row.born, row.name, row.period)
-            _set_gone(connection, is_period(ref), IS_COMPLETE, _periods.id != copy.id)
+            set_gone(connection, is_period(ref), IS_COMPLETE, _periods.id != copy.id)
             done = connection.execute(sa.update(archived_periods).where(_is_held(copy)).values(**values))
             if done.rowcount != 1:
                 raise _lost()
@@ -213,13 +213,13 @@ def _insert(
         "token": token,
         "holder": holder,
         "copied": 0,
-        "digest": _EMPTY,
+        "digest": EMPTY,
         "total": 0,
         "pruned": False,
         "changed_at": now,
     }
     made = connection.execute(sa.insert(archived_periods).values(values).returning(_periods.id)).scalar_one()
-    return Copy(made, 0, _EMPTY, holder, token)
+    return Copy(made, 0, EMPTY, holder, token)
 
 
 def _is_held(copy: Copy) -> sa.ColumnElement[bool]:
@@ -233,7 +233,7 @@ def _is_held(copy: Copy) -> sa.ColumnElement[bool]:
     )
 
 
-def _set_gone(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
+def set_gone(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
     return connection.execute(sa.update(archived_periods).where(*which).values(state="gone")).rowcount
 
 
@@ -241,7 +241,7 @@ def _lost() -> CopyLost:
     return CopyLost("Somebody else has taken this copy over, or it was given up.")
 
 
-def _write(connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+def write_rows(connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Inserts rows as fast as the driver can."""
     if connection.dialect.name == "sqlite":
         if values := list(rows):

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY, Archived, Row, StandingsGone, reading
+from leaderboard.archive.periods import IN_ONE_QUERY, Archived, Row, StandingsGone, by_player, reading
 from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
 
 _standings = archived_standings.c
@@ -41,7 +41,8 @@ class Sheet:
     def player(self, player: str) -> tuple[int, Row] | None:
         """A player's index and row."""
         with self._open() as (connection, gaps):
-            found = connection.execute(self._select().where(self._is_of([player]))).first()
+            query = by_player(self._select().where(_standings.player == player))
+            found = connection.execute(query).first()
             return None if found is None else (gaps.index(found.position), self._adjust(gaps, found))
 
     def players(self, players: Sequence[str]) -> dict[str, Row]:
@@ -49,8 +50,8 @@ class Sheet:
         rows: dict[str, Row] = {}
         with self._open() as (connection, gaps):
             for start in range(0, len(players), IN_ONE_QUERY):
-                some = self._is_of(players[start : start + IN_ONE_QUERY])
-                found = connection.execute(self._select().where(some)).all()
+                some = _standings.player.in_(players[start : start + IN_ONE_QUERY])
+                found = connection.execute(by_player(self._select().where(some))).all()
                 rows |= {row.player: self._adjust(gaps, row) for row in found}
         return rows
 
@@ -103,12 +104,6 @@ class Sheet:
 
     def _select(self) -> sa.Select[Any]:
         return sa.select(*_COLUMNS).where(_standings.archive == self._archived.id)
-
-    def _is_of(self, players: Sequence[str]) -> sa.ColumnElement[bool]:
-        # Asked for the whole rows, SQLite would go through the whole period instead of the index of the players.
-        other = archived_standings.alias().c
-        mine = (other.archive == self._archived.id, other.player.in_(players))
-        return _standings.position.in_(sa.select(other.position).where(*mine))
 
     def _read(self, connection: sa.Connection, gaps: "_Gaps", position: int, count: int) -> tuple[int, list[Row]]:
         """Rows from that position on, and the position behind them."""

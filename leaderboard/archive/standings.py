@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, of_board, to_archived, writing
+from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, by_player, of_board, to_archived, writing
 from leaderboard.archive.sheets import Sheet
 from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
 
@@ -134,9 +134,6 @@ def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> 
 
 def _with_neighbours(archives: Sequence[int], player: str) -> sa.Select[Any]:
     """The player's rows, with what is known of the rows next to them: equal keys stand together."""
-    # Asked for the whole rows, SQLite would go through whole periods instead of the index of the players.
-    mine = archived_standings.alias("mine").c
-    places = sa.select(mine.archive, mine.position).where(mine.archive.in_(archives), mine.player == player)
     other = archived_standings.alias("other").c
     here = other.archive == _standings.archive
     before = sa.and_(here, other.position < _standings.position)
@@ -145,11 +142,12 @@ def _with_neighbours(archives: Sequence[int], player: str) -> sa.Select[Any]:
     def first(column: sa.ColumnElement[Any], where: sa.ColumnElement[bool], order: sa.ColumnElement[Any]) -> Any:
         return sa.select(column).where(where).order_by(order).limit(1).scalar_subquery()
 
-    return sa.select(
+    query = sa.select(
         _standings.archive,
         _standings.position,
         _standings.sort_key,
         first(other.sort_key, before, other.position.desc()).label("key_before"),
         first(other.sort_key, behind, other.position).label("key_behind"),
         first(other.player, behind, other.position).label("player_behind"),
-    ).where(sa.tuple_(_standings.archive, _standings.position).in_(places))
+    )
+    return by_player(query.where(_standings.archive.in_(archives), _standings.player == player))

@@ -153,7 +153,7 @@ class Board:
         """The period with this id: no two names spell alike. Raises InvalidPeriodId."""
         name: PeriodName = "all" if period_id == "all" else "hour" if "T" in period_id else "week"
         if name == "week" and "W" not in period_id:
-            name = ("year", "month", "day")[min(period_id.count("-"), 2)]  # type: ignore[assignment]
+            name = ("year", "month", "day")[min(period_id.count("-"), 2)]
         return self.calendar.parse(name, period_id)
 
     def hot_periods(self, name: PeriodName) -> int:

@@ -12,11 +12,17 @@ from apscheduler.triggers.interval import IntervalTrigger
 from leaderboard.archive.job_runs import JobRuns
 from leaderboard.running import Run
 from leaderboard.services import Services
+from scheduler import clockwork as clockwork_module
 from scheduler.clockwork import Clockwork
 from scheduler.schedule import JOBS, Job
 
 SECONDS = 10
 DAILY = CronTrigger(hour=3, minute=30, timezone=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clockwork_module, "_FIRST_WITHIN_MS", 1)
 
 
 def test_the_table() -> None:
@@ -62,7 +68,7 @@ def test_every_job_runs_at_the_start_and_a_failing_one_again(services: Services,
 
     table = (
         Job(job_id, DAILY, daily, ""),
-        Job(job_id + "-fails", IntervalTrigger(seconds=1, timezone=UTC), failing, ""),
+        Job(job_id + "-fails", IntervalTrigger(seconds=0.05, timezone=UTC), failing, ""),
     )
     clockwork = Clockwork(services, table)
     clockwork.start()

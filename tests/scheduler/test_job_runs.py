@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.archive import job_runs
 from leaderboard.archive.database import Database
-from leaderboard.archive.job_runs import KEPT, JobRun, JobRuns
+from leaderboard.archive.job_runs import JobRun, JobRuns
 from leaderboard.config import Settings
 from tests.archive import postgres
 from tests.conftest import START
@@ -86,11 +87,13 @@ def test_runs_that_could_not_be_claimed_take_one_row(runs: JobRuns) -> None:
     assert before.counts == {"sealed": 1}
 
 
-def test_only_the_last_runs_of_each_job_are_kept(runs: JobRuns) -> None:
+def test_only_the_last_runs_of_each_job_are_kept(runs: JobRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert job_runs.KEPT == 200
+    monkeypatch.setattr(job_runs, "KEPT", 7)
     other = begin(runs, "prune")
-    made = [begin(runs, minute=minute) for minute in range(KEPT + 2)]
+    made = [begin(runs, minute=minute) for minute in range(9)]
     runs.finish(made[-1], START, counts={"sealed": 1})
     assert [run.id for run in runs.recent("seal", 1000)] == [run.id for run in reversed(made[2:])]
-    assert runs.prune(10) == KEPT - 10
-    assert len(runs.recent("seal", 1000)) == 10
+    assert runs.prune(3) == 4
+    assert len(runs.recent("seal", 1000)) == 3
     assert runs.recent("prune") == [other]
