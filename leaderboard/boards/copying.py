@@ -21,7 +21,8 @@ from leaderboard.running import Run
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
-ROWS_AT_ONCE = 2500
+ROWS_AT_ONCE = 2500  # of one script call: bounds how long the store is busy with it
+_PIECES_A_TRANSACTION = 4
 _UNSEALED_LIVES_ON = timedelta(days=30)
 
 
@@ -99,9 +100,18 @@ class Copying:
         return [one for one, sealed in zip(some, answers, strict=True) if sealed]
 
     def _rows(self, one: Standings, copy: Copy) -> list[Row]:
-        asked = _copy(one, copy.token, copy.copied)
-        answer = self._store.run(asked.script, asked.keys, asked.args)
-        return list(_ranked(one.board.ties, copy.copied, *answer)) if answer else []
+        """The next rows, as many as make a transaction worth its while; [] where the standings have changed."""
+        rows: list[Row] = []
+        for _ in range(_PIECES_A_TRANSACTION):
+            start = copy.copied + len(rows)
+            if start >= one.total:
+                break
+            asked = _copy(one, copy.token, start)
+            answer = self._store.run(asked.script, asked.keys, asked.args)
+            if not answer:
+                return []
+            rows += _ranked(one.board.ties, start, *answer)
+        return rows
 
 
 def _begin(board: Board, period: Period, now: datetime) -> Call:

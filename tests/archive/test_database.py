@@ -1,6 +1,5 @@
 """The relational side, on SQLite and on a private PostgreSQL: migrations, keys, boards."""
 
-import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,32 +19,13 @@ from leaderboard.boards.definition import read_definition
 from leaderboard.config import Settings
 from leaderboard.errors import DatabaseUnavailable, Unauthenticated
 from leaderboard.services import Services, build
-from tests.archive import postgres
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    binaries = postgres.find_binaries()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs PostgreSQL's binaries")
-        pytest.skip("no PostgreSQL binaries on this machine")
-    with postgres.running(binaries) as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path, valkey_url: str) -> Settings:
-    url = None
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        engine = sa.create_engine(url)
-        with engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA public"))
-        engine.dispose()
+    url = request.getfixturevalue("empty_postgres_url") if request.param == "postgresql" else None
     return Settings(data_dir=tmp_path, redis_url=valkey_url, database_url=url)
 
 

@@ -1,0 +1,56 @@
+"""The archive on SQLite and on a private PostgreSQL, which is started once a run."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from leaderboard.archive.database import Database
+from leaderboard.archive.tables import metadata
+from leaderboard.config import Settings
+from tests.archive import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs PostgreSQL's binaries")
+        pytest.skip("no PostgreSQL binaries on this machine")
+    with postgres.running(binaries) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_url: str) -> str:
+    """The server with no tables in it."""
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh one with its tables."""
+    url = request.getfixturevalue("empty_postgres_url") if request.param == "postgresql" else None
+    database = Database.connect(Settings(data_dir=tmp_path, redis_url="memory", database_url=url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def wipe(database: Database) -> Callable[[], None]:
+    """Empties every table; for many examples on one database."""
+
+    def wipe() -> None:
+        with database.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sa.delete(table))
+
+    return wipe
