@@ -4,6 +4,7 @@ Every field is also an environment variable, `LEADERBOARD_` and its name in capi
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from leaderboard.errors import ConfigError
 PREFIX = "LEADERBOARD_"
 _MOST_CHUNK_ITEMS = 2000
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
+_ARCHIVED_NAMES = ("hour", "day", "week", "month", "year")
+_DAYS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg", "postgresql")
 
 
@@ -32,6 +35,9 @@ class Settings:
     key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
     idempotency_hours: int = 24
     stats_hours_kept: int = 168  # after their end; then only their day, week, month and year are left
+    archive_keep_days: str = ""  # "hour=90,day=1100": how long standings stay in the archive; others for ever
+    snapshot_dir: Path | None = None  # None: `snapshots` in the data folder
+    snapshot_keep: int = 7  # nightly snapshots of each game
     max_body_bytes: int = 8 * 1024 * 1024
     max_bulk_items: int = 10_000
     chunk_items: int = 1000  # items one script call takes: bounds how long the store is busy with it
@@ -44,6 +50,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_urls()
+        _parse_keep_days(self.archive_keep_days)
         for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds"):
             if not 0 < getattr(self, name) <= 60:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be above 0 and at most 60.")
@@ -51,6 +58,7 @@ class Settings:
             "redis_pool_size",
             "idempotency_hours",
             "stats_hours_kept",
+            "snapshot_keep",
             "max_body_bytes",
             "max_bulk_items",
             "chunk_items",
@@ -92,6 +100,16 @@ class Settings:
         return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
 
     @property
+    def resolved_snapshot_dir(self) -> Path:
+        """Where nightly snapshots go."""
+        return self.snapshot_dir or self.data_dir / "snapshots"
+
+    @property
+    def archive_kept(self) -> dict[str, float]:
+        """How many days after its end a period of a name stays in the archive; for ever if it is not named."""
+        return _parse_keep_days(self.archive_keep_days)
+
+    @property
     def in_memory(self) -> bool:
         """Whether the store is fakeredis inside this one process."""
         return self.redis_url == "memory"
@@ -103,9 +121,22 @@ class Settings:
             raise ConfigError(f"{PREFIX}DATABASE_URL must begin with sqlite:// or postgresql+psycopg://.")
 
 
+def _parse_keep_days(text: str) -> dict[str, float]:
+    name = f"{PREFIX}ARCHIVE_KEEP_DAYS"
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        period, _, days = (piece.strip() for piece in part.partition("="))
+        if period not in _ARCHIVED_NAMES or period in found:
+            raise ConfigError(f"{name} names each of {', '.join(_ARCHIVED_NAMES)} at most once, not {period!r}.")
+        if _DAYS.fullmatch(days) is None or float(days) <= 0:
+            raise ConfigError(f"{name} is like 'hour=90,day=1100', with days above 0, not {part!r}.")
+        found[period] = float(days)
+    return found
+
+
 def _convert(name: str, default: Any, text: str) -> Any:
     try:
-        if isinstance(default, Path):
+        if isinstance(default, Path) or name.endswith("_dir"):
             return Path(text)
         if isinstance(default, int | float):
             return type(default)(text)

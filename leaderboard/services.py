@@ -9,16 +9,21 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards.cold import Cold
 from leaderboard.boards.history import History
+from leaderboard.boards.housekeeping import Housekeeping
 from leaderboard.boards.idempotency import Plans
+from leaderboard.boards.periods import Calendar
 from leaderboard.boards.rankings import Rankings
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.removal import Removal
+from leaderboard.boards.restoring import Restoring
 from leaderboard.boards.revival import Revival
 from leaderboard.boards.rolling import Rolling
 from leaderboard.boards.sealing import Sealing
+from leaderboard.boards.snapshots import Snapshots
 from leaderboard.boards.submissions import Submissions
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
+from leaderboard.stats.storage import Stats
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import running_url
 
@@ -48,6 +53,14 @@ class Services:
     sealing: Sealing
     windows: Rolling
     revival: Revival
+    stats: Stats
+    restoring: Restoring
+    snapshots: Snapshots
+    housekeeping: Housekeeping
+
+    def calendar_of(self, game: str) -> Calendar:  # noqa: ARG002 - every game counts in UTC, so far
+        """By which days and weeks a game counts its stats."""
+        return Calendar()
 
     def close(self) -> None:
         """Gives back every connection."""
@@ -80,4 +93,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         sealing=Sealing(store, registry, database),
         windows=windows,
         revival=revival,
+        stats=Stats(store, hours_kept=settings.stats_hours_kept),
+        restoring=Restoring(store, registry, database, archive, revival),
+        snapshots=Snapshots(store, registry, archive, settings.resolved_snapshot_dir, settings.snapshot_keep),
+        housekeeping=Housekeeping(registry, database, copies, settings.archive_kept),
     )

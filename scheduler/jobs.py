@@ -10,18 +10,18 @@ Counts = Mapping[str, int]
 
 
 def seal(services: Services, now: datetime, run: Run) -> Counts:
-    """Copies periods that have closed into the archive."""
+    """Seals periods that have ended, and drops the keys of those that were kept long enough."""
     return services.sealing.run(now, run)
 
 
 def windows(services: Services, now: datetime, run: Run) -> Counts:
-    """Brings the standings of sliding windows up to date."""
+    """Builds the rolling windows that are read now or soon, and drops those whose time is over."""
     return services.windows.run(now, run)
 
 
 def stats(services: Services, now: datetime, run: Run) -> Counts:
-    """Rolls up what was counted."""
-    return services.stats.roll_up(now, run)
+    """Rolls hours of stats up into days, weeks, months and years."""
+    return services.stats.roll_up(now, run, services.calendar_of)
 
 
 def prune(services: Services, now: datetime, run: Run) -> Counts:

@@ -10,7 +10,7 @@ A change fences writers out first (it removes `rev`), under a lock; a writer tha
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -120,19 +120,35 @@ class Registry:
         with lock(self._store, keys.lock):
             if self._row(game, name) is None:
                 raise UnknownBoard(name)
-            with translated():
-                windows = self._store.client.hget(keys.meta, "windows") or ""
-                self._store.client.delete(keys.meta)
-            self._drop_windows(keys, as_text(windows))
-            self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
-            with translated():
-                self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads)
+            self._clear(keys)
             self._copies.drop_board(game, name)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
             with translated():
                 self._store.client.delete(keys.meta)  # should it have taken so long that somebody filled it in again
         self._cached.pop((game, name), None)
+
+    def adopt(self, board: Board, now: datetime, fill: Callable[[str], None], *, replace: bool) -> None:
+        """Puts a board and its data in the place of whatever has its name; nobody sees anything in between.
+
+        `fill` is to put the data into place, quickly; it is given the token of the board's lock. Raises Conflict if
+        there is data already and not `replace`.
+        """
+        with lock(self._store, board.keys.lock) as token:
+            row = self._row(board.game, board.name)
+            old = row and self._parsed(board.game, row)
+            if old and not replace and self.has_data(old):
+                raise Conflict(f"Board {board.name!r} has scores already.", code="board_has_scores")
+            self._clear(board.keys)  # before the definition is saved, by which it could not be read
+            if old:
+                self._copies.drop_board(old.game, old.name, born=old.born)
+            self._save(board, now, new=row is None)
+            fill(token)
+            self._define(board, token)
+
+    def has_data(self, board: Board) -> bool:
+        """Whether it has scores, or periods in the archive."""
+        return self._has_scores(board.keys) or self._archive.has_any(board.game, board.name, board.born)
 
     def keep_metadata(self, board: Board, now: datetime) -> Board:
         """Tells every writer of the board that scores now come with metadata."""
@@ -201,7 +217,7 @@ class Registry:
 
     def _check_change(self, old: Board, new: Board) -> None:
         fixed = old.fixed_differences(new.definition)
-        if fixed and (self._has_scores(old.keys) or self._archive.has_any(old.game, old.name, old.born)):
+        if fixed and self.has_data(old):
             raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
 
     def _parsed(self, game: str, row: Any) -> Board:
@@ -235,6 +251,16 @@ class Registry:
             else:
                 where = (boards.c.game == board.game, boards.c.name == board.name)
                 connection.execute(sa.update(boards).where(*where).values(**values))
+
+    def _clear(self, keys: BoardKeys) -> None:
+        """Removes all its keys, `meta` first, which fences writers out."""
+        with translated():
+            windows = self._store.client.hget(keys.meta, "windows") or ""
+            self._store.client.delete(keys.meta)
+        self._drop_windows(keys, as_text(windows))
+        self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
+        with translated():
+            self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
 
     def _drop_windows(self, keys: BoardKeys, live: str) -> None:
         names = [key for member in live.split() for key in keys.triple("r" + member.rstrip("*"))]

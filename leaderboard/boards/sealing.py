@@ -21,7 +21,7 @@ from leaderboard.boards.periods import Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.slots import closes
 from leaderboard.running import Run
-from leaderboard.store.connection import Store
+from leaderboard.store.connection import Store, translated
 from leaderboard.store.scripts import Call
 
 _PERIODS_AT_ONCE = 500
@@ -55,7 +55,7 @@ class Sealing:
                 self._seal(work, now, run, counts)
             for work in self._old(some, now):
                 run.checkpoint()
-                counts["dropped"] += self._drop(work)
+                counts["dropped"] += self._drop(self._not_held(work, now))
         return counts
 
     def _due(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
@@ -105,6 +105,22 @@ class Sealing:
                 return
             work = left
         _log.info("some periods kept changing while they were copied", periods=[period.id for _, period in work[:10]])
+
+    def _not_held(self, work: _Work, now: datetime) -> _Work:
+        """Those of some periods that nobody asked to keep for a while; holds that have passed are removed."""
+        by_board = list(_by_board(work))
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=False)
+            for board, periods in by_board:
+                pipeline.zremrangebyscore(board.keys.held, "-inf", int(now.timestamp()))
+                pipeline.zmscore(board.keys.held, [period.id for period in periods])
+            holds = pipeline.execute()[1::2] if by_board else []
+        return [
+            (board, period)
+            for (board, periods), until in zip(by_board, holds, strict=True)
+            for period, held in zip(periods, until, strict=True)
+            if held is None
+        ]
 
     def _drop(self, work: _Work) -> int:
         """Removes keys that were kept long enough; what is not in the archive goes to be sealed first."""

@@ -3,7 +3,7 @@
 import click
 
 from leaderboard import __version__
-from leaderboard.cli import boards, demo, jobs, keys, load, read, serve
+from leaderboard.cli import boards, demo, jobs, keys, load, memory, read, serve, snapshot
 from leaderboard.cli.context import Group
 
 
@@ -22,6 +22,9 @@ main.add_command(read.export)
 main.add_command(read.top)
 main.add_command(demo.demo)
 main.add_command(jobs.jobs)
+main.add_command(snapshot.snapshot)
+main.add_command(snapshot.restore)
+main.add_command(memory.memory)
 
 if __name__ == "__main__":
     main()

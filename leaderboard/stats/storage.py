@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 class Stats:
     """The stats of all games. Every method raises StoreUnavailable."""
 
-    def __init__(self, store: Store, *, hours_kept: int = 168, hours_at_once: int = 100) -> None:
+    def __init__(self, store: Store, *, hours_kept: int = 168, hours_at_once: int = 50) -> None:
         """`hours_kept`: how many hours an hour is kept after its end; `hours_at_once`: rolled up in a round trip."""
         self._store = store
         self._lifetimes = Lifetimes(hours_kept)

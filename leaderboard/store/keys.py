@@ -10,6 +10,8 @@
                                                              every period that is not sealed: the scheduler's work
     lb:{game:board}:closing             hash        board     id of a period -> token of the standings that are being
                                                              copied; whatever changes them removes it
+    lb:{game:board}:held                sorted set  holds     id of a period -> until when it stays in the store though
+                                                             it is sealed and old, Unix seconds; until the last one
     lb:{game:board}:loads               hash        board     load id -> place and counts of a `leaderboard load`
     lb:{game:board}:all                 sorted set  board     player -> sort key; smaller is better
     lb:{game:board}:<period id>         sorted set  period    the same for 2026, 2026-11, 2026-W47, 2026-11-22 or
@@ -18,8 +20,8 @@
     lb:{game:board}:<period id>:md      hash        period    player -> metadata of the score that stands
     lb:{game:board}:r7d:<period id>     sorted set  window    the window of that length as of that day or hour; also
                                                              with :dense and :md
-    lb:{game:board}:new:<token>         sorted set  1 h       standings on their way back from the archive; also with
-                                                             :dense and :md
+    lb:{game:board}:new:<token>         sorted set  1 h       standings on their way back from the archive or from a
+                                                             snapshot; also with :dense and :md
     lb:{game:board}:lock                string      10 s      token of whoever changes the definition
     lb:{game:board}:lock:r7d:<id>       string      10 s      token of whoever builds that rolling window
     lb:{game:board}:idem:<request>:<n>  string      24 h      result of chunk n of an idempotent request
@@ -76,6 +78,10 @@ class BoardKeys:
     @property
     def closing(self) -> str:
         return self.prefix + "closing"
+
+    @property
+    def held(self) -> str:
+        return self.prefix + "held"
 
     @property
     def loads(self) -> str:

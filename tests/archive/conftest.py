@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,22 +36,29 @@ def empty_postgres_url(postgres_url: str) -> str:
     return postgres_url
 
 
+@pytest.fixture(scope="session")
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("archive")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A fresh one with its tables."""
-    url = request.getfixturevalue("empty_postgres_url") if request.param == "postgresql" else None
-    database = Database.connect(Settings(data_dir=tmp_path, redis_url="memory", database_url=url))
+def database(request: pytest.FixtureRequest, sqlite_folder: Path) -> Iterator[Database]:
+    """One with empty tables."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    database = Database.connect(Settings(data_dir=sqlite_folder, redis_url="memory", database_url=url))
+    empty(database)
     yield database
     database.close()
+
+
+def empty(database: Database) -> None:
+    """Removes every row."""
+    with database.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
 
 
 @pytest.fixture
 def wipe(database: Database) -> Callable[[], None]:
     """Empties every table; for many examples on one database."""
-
-    def wipe() -> None:
-        with database.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(sa.delete(table))
-
-    return wipe
+    return partial(empty, database)

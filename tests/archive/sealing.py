@@ -32,10 +32,10 @@ def ranked(entries: Mapping[str, float], ties: str = "shared", metadata: str | N
 
 
 def begin(
-    copies: Copies, period: str = "2026-11-22", *, token: str = "t1", holder: str = "h1", ended: datetime | None = None
+    copies: Copies, period: str = "2026-11-22", *, of: str = "t1", holder: str = "h1", ended: datetime | None = None
 ) -> Copy:
     end = ended or NOW - timedelta(minutes=5)
-    return copies.begin(ref(period), end - timedelta(days=1), end, token=token, holder=holder, now=NOW)
+    return copies.begin(ref(period), end - timedelta(days=1), end, token=of, holder=holder, now=NOW)
 
 
 def seal(
@@ -43,13 +43,13 @@ def seal(
     rows: Iterable[Row],
     period: str = "2026-11-22",
     *,
-    token: str = "t1",
+    of: str = "t1",
     chunk: int = 3,
     ended: datetime | None = None,
 ) -> Archived:
-    """Copies those rows and completes the copy."""
+    """Copies those rows and completes the copy; `of` is its token."""
     copies, rows = Copies(database), list(rows)
-    copy = begin(copies, period, token=token, ended=ended)
+    copy = begin(copies, period, of=of, ended=ended)
     for start in range(0, len(rows), chunk):
         copy = copies.append(copy, rows[start : start + chunk])
     return copies.complete(copy, len(rows), NOW)

@@ -2,10 +2,12 @@
 
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from psycopg import IntegrityError
 
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
@@ -114,10 +116,13 @@ def test_a_chunk_is_appended_once(copies: Copies, database: Database) -> None:
 
 def test_rows_that_cannot_be_written_do_not_move_the_copy(copies: Copies, database: Database) -> None:
     copy = begin(copies)
-    with pytest.raises(Exception, match="."):
-        copies.append(copy, [ROWS[0], ROWS[1]._replace(player=None)])  # type: ignore[arg-type]
-    assert count(database) == (0, 0)
-    assert begin(copies).copied == 0
+    in_the_way = {"archive": copy.id, "position": 1, "player": "x", "sort_key": 1.0, "rank": 1}
+    with database.begin() as connection:
+        connection.execute(sa.insert(archived_standings), [in_the_way])
+    with pytest.raises((sa.exc.IntegrityError, IntegrityError)):
+        copies.append(copy, ROWS)
+    assert count(database) == (1, 0)
+    assert begin(copies) == copy
 
 
 def test_an_empty_chunk_is_no_trouble(copies: Copies) -> None:
@@ -139,9 +144,23 @@ def test_completing_twice_is_completing_once(copies: Copies, database: Database)
         copies.append(again, ROWS)
 
 
+def test_many_that_begin_at_once_hold_one_copy(copies: Copies, database: Database) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        begun = list(pool.map(lambda number: begin(copies, holder=f"h{number}"), range(4)))
+    assert len({copy.id for copy in begun}) == 1
+    assert states(database) == ["copying"]
+    lost = 0
+    for copy in begun:
+        try:
+            copies.append(copy, ROWS)
+        except CopyLost:
+            lost += 1
+    assert lost == 3
+
+
 def test_another_token_is_another_copy(copies: Copies, database: Database) -> None:
     old = copies.append(begin(copies), ROWS[:2])
-    new = begin(copies, token="t2", holder="h2")
+    new = begin(copies, of="t2", holder="h2")
     assert (new.id != old.id, new.copied) == (True, 0)
     assert states(database) == ["gone", "copying"]
     with pytest.raises(CopyLost):
@@ -152,7 +171,7 @@ def test_another_token_is_another_copy(copies: Copies, database: Database) -> No
 
 def test_the_old_copy_is_read_until_the_new_one_is_complete(copies: Copies, database: Database) -> None:
     seal(database, ROWS)
-    copy = copies.append(begin(copies, token="t2"), ROWS[:3])
+    copy = copies.append(begin(copies, of="t2"), ROWS[:3])
     assert read(database) == ROWS
     copies.complete(copy, 3, NOW)
     assert read(database) == ROWS[:3]
@@ -162,7 +181,7 @@ def test_the_old_copy_is_read_until_the_new_one_is_complete(copies: Copies, data
 def test_periods_and_boards_do_not_touch_each_other(copies: Copies, database: Database) -> None:
     begin(copies, "2026-11-21")
     seal(database, ROWS)
-    begin(copies, "2026-11-20", token="t3")
+    begin(copies, "2026-11-20", of="t3")
     assert states(database) == ["copying", "complete", "copying"]
 
 
@@ -194,7 +213,7 @@ def test_a_copy_that_was_tampered_with_is_given_up(copies: Copies, database: Dat
 
 def test_a_bad_copy_does_not_replace_the_one_before(copies: Copies, database: Database) -> None:
     seal(database, ROWS)
-    copy = copies.append(begin(copies, token="t2"), ROWS[:3])
+    copy = copies.append(begin(copies, of="t2"), ROWS[:3])
     with pytest.raises(ArchiveMismatch, match="3 rows were copied of 4"):
         copies.complete(copy, 4, NOW)
     assert read(database) == ROWS
@@ -211,14 +230,14 @@ def test_pieces_are_put_together(database: Database, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("leaderboard.archive.copies._PIECE", 2)
     assert seal(database, ROWS).total == 5
     with pytest.raises(ArchiveMismatch, match="not in order"):
-        seal(database, [*ROWS[1:3], ROWS[0]], token="t2")
+        seal(database, [*ROWS[1:3], ROWS[0]], of="t2")
 
 
 def test_giving_up(copies: Copies, database: Database) -> None:
     copies.abandon(begin(copies))
     assert states(database) == ["gone"]
     seal(database, ROWS)
-    begin(copies, token="t2")
+    begin(copies, of="t2")
     copies.abandon_period(ref("2026-11-21"))
     assert states(database) == ["gone", "complete", "copying"]
     copies.abandon_period(ref())
@@ -230,7 +249,7 @@ def test_boards_are_dropped_whole_or_in_part(copies: Copies, database: Database)
     game, board, born = BOARD
     for period in ("2026-11-22", "2026-11-21"):
         seal(database, ROWS, period)
-    week = copies.begin(ref("2026-W47", "week"), NOW, NOW, token="t", holder="h", now=NOW)
+    week = copies.begin(ref("2026-W47", "week"), NOW, NOW, token=BOARD[0], holder="h", now=NOW)
     assert copies.drop_board(game, board, born="b0") == 0
     assert copies.drop_board(game, "bullet") == 0
     assert copies.drop_board(game, board, names=[]) == 0

@@ -1,0 +1,243 @@
+"""Snapshots: whole boards into one file while scores come in, on demand and every night.
+
+Periods are read the narrowest first. So a best that comes in meanwhile can be missing in a day and stand in its month,
+but never the other way round, which is what the short cut of `submit.lua` relies on.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from leaderboard.archive.periods import Archived, StandingsGone
+from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.boards.definition import Board
+from leaderboard.boards.periods import PERIOD_NAMES, PeriodName
+from leaderboard.boards.registry import Registry
+from leaderboard.boards.snapshotfile import VERSION, BoardHead, Head, PeriodHead, SnapshotRow, Writer
+from leaderboard.errors import StoreUnavailable, UnknownBoard
+from leaderboard.running import Run
+from leaderboard.store import scanning
+from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.times import format_time
+
+_ROWS_AT_ONCE = 1000
+_ARCHIVED_AT_ONCE = 500
+_MOST_TRIES = 3
+_NIGHTLY = re.compile(r"([a-z0-9_-]{1,32})-[0-9]{8}T[0-9]{6}Z\.ndjson\.zst", re.ASCII)
+_HALF_WRITTEN = ".nightly-"
+
+Checkpoint = Callable[[], None]
+
+
+@dataclass
+class Written:
+    """What a snapshot holds."""
+
+    boards: int = 0
+    periods: int = 0
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    rev: str | None
+    forgets: str
+    closed_ms: int | None
+
+
+class Snapshots:
+    """Writes them."""
+
+    def __init__(
+        self, store: Store, registry: Registry, archive: ArchivedStandings, folder: Path, keep_nights: int
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._archive = archive
+        self._folder = folder
+        self._keep_nights = keep_nights
+
+    def write(
+        self,
+        game: str,
+        boards: Sequence[str],
+        target: BinaryIO,
+        now: datetime,
+        *,
+        with_archive: bool = False,
+        checkpoint: Checkpoint = lambda: None,
+    ) -> Written:
+        """Writes boards of one game; `checkpoint` is called between pieces and may raise to end it there.
+
+        A board that is deleted meanwhile is left out. Raises Unavailable.
+        """
+        out = Writer(target, Head(VERSION, game, format_time(now)))
+        done = Written()
+        for name in boards:
+            with suppress(UnknownBoard):
+                self._write_board(game, name, _Target(out, with_archive, checkpoint, done))
+                done.boards += 1
+        out.end()
+        return done
+
+    def nightly(self, now: datetime, run: Run) -> dict[str, int]:
+        """Writes a file a game into the folder, and removes those that are too old and what a killed run left.
+
+        Answers counts: boards, entries and bytes written, files removed. Raises Interrupted, Unavailable, OSError.
+        """
+        counts = {"boards": 0, "entries": 0, "bytes": 0, "removed": 0}
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._folder.glob(_HALF_WRITTEN + "*"):
+            left.unlink(missing_ok=True)
+            counts["removed"] += 1
+        games: dict[str, list[str]] = {}
+        for board in self._registry.everywhere():
+            games.setdefault(board.game, []).append(board.name)
+        for game, boards in games.items():
+            run.checkpoint()
+            path = self._folder / f"{game}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.ndjson.zst"
+            with replacing(path, prefix=_HALF_WRITTEN) as file:
+                done = self.write(game, boards, file, now, checkpoint=run.checkpoint)
+                run.checkpoint()
+            counts["boards"] += done.boards
+            counts["entries"] += done.entries
+            counts["bytes"] += path.stat().st_size
+            counts["removed"] += self._remove_old(game)
+        return counts
+
+    def _remove_old(self, game: str) -> int:
+        matches = (_NIGHTLY.fullmatch(path.name) for path in self._folder.iterdir())
+        names = sorted(match[0] for match in matches if match and match[1] == game)
+        old = names[: -self._keep_nights]
+        for name in old:
+            (self._folder / name).unlink(missing_ok=True)
+        return len(old)
+
+    def _write_board(self, game: str, name: str, to: "_Target") -> None:
+        for _ in range(_MOST_TRIES):
+            board = self._registry.fresh(game, name)
+            before = self._meta(board)
+            to.out.begin_board(BoardHead(name, board.dump(), before.closed_ms))
+            written = self._write_hot(board, to)
+            whole = not to.with_archive or self._write_archived(board, to, written)
+            after = self._meta(board)
+            whole = whole and before.rev == after.rev == board.rev
+            to.out.end_board(whole=whole, uneven=before.forgets != after.forgets)
+            if whole:
+                return
+        raise StoreUnavailable(f"Board {name!r} keeps changing; try again.")
+
+    def _write_hot(self, board: Board, to: "_Target") -> set[str]:
+        """Answers the ids of the periods that were in the store."""
+        unsealed = {as_text(period_id) for period_id in self._store.run("due", [board.keys.open], ["+inf", -1])}
+        written = set()
+        for name in reversed(PERIOD_NAMES):
+            for member in self._registry.known_members(board.keys, name):
+                period_id = member.split(":", 1)[1]
+                to.out.begin_period(PeriodHead(period_id, name, period_id in unsealed, archived=False))
+                for rows in self._hot_rows(board, period_id):
+                    to.out.rows(rows)
+                    to.checkpoint()
+                with translated():  # or it was dropped while it was read, or has no entries
+                    whole = bool(self._store.client.exists(board.keys.standings(period_id)))
+                to.end_period(whole=whole)
+                if whole:
+                    written.add(period_id)
+        return written
+
+    def _hot_rows(self, board: Board, period_id: str) -> Iterator[list[SnapshotRow]]:
+        for found in scanning.members(self._store, board.keys.standings(period_id), about=_ROWS_AT_ONCE):
+            if board.keeps_metadata and found:
+                yield self._with_metadata(board, period_id, [player for player, _ in found])
+            else:
+                yield [(player.decode(), repr(key), None) for player, key in found]
+
+    def _with_metadata(self, board: Board, period_id: str, players: list[bytes]) -> list[SnapshotRow]:
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=True)  # a score goes with its own metadata
+            pipeline.zmscore(board.keys.standings(period_id), players)  # type: ignore[arg-type]
+            pipeline.hmget(board.keys.metadata(period_id), players)
+            keys, texts = pipeline.execute()
+        return [
+            (player.decode(), repr(key), None if text is None else as_text(text))
+            for player, key, text in zip(players, keys, texts, strict=True)
+            if key is not None
+        ]
+
+    def _write_archived(self, board: Board, to: "_Target", written: set[str]) -> bool:
+        """False where a period was replaced while it was read."""
+        for name in board.periods:
+            for archived in self._archived(board, name):
+                if archived.period in written or archived.pruned:
+                    continue
+                to.out.begin_period(PeriodHead(archived.period, name, open=False, archived=True))
+                try:
+                    for rows in self._archive.open(archived, board.ties).stream(size=_ROWS_AT_ONCE):
+                        to.out.rows([(row.player, repr(row.key), row.metadata) for row in rows])
+                        to.checkpoint()
+                except StandingsGone:
+                    to.end_period(whole=False)
+                    return False
+                to.end_period(whole=True)
+        return True
+
+    def _archived(self, board: Board, name: PeriodName) -> Iterator[Archived]:
+        before: str | None = None
+        while True:
+            some = self._archive.newest(
+                board.game, board.name, board.born, name, limit=_ARCHIVED_AT_ONCE, before=before
+            )
+            yield from some
+            if len(some) < _ARCHIVED_AT_ONCE:
+                return
+            before = some[-1].period
+
+    def _meta(self, board: Board) -> _Meta:
+        with translated():
+            rev, forgets, closed = self._store.client.hmget(board.keys.meta, ["rev", "forgets", "closed"])
+        return _Meta(as_text(rev) if rev else None, as_text(forgets or "0"), int(closed) if closed else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a board goes, and what is told of it."""
+
+    out: Writer
+    with_archive: bool
+    checkpoint: Checkpoint
+    done: Written
+
+    def end_period(self, *, whole: bool) -> None:
+        rows = self.out.end_period(whole=whole)
+        if whole:
+            self.done.periods += 1
+            self.done.entries += rows
+
+
+@contextmanager
+def replacing(path: Path, *, prefix: str = ".") -> Iterator[BinaryIO]:
+    """A file that gets its name at the end of the block, whole and on disk, and is removed should the block fail.
+
+    Killed, it leaves a file beside it that begins with the prefix and ends with `.partial`.
+    """
+    partial = path.with_name(f"{prefix}{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - a mode of its own
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name too
+    finally:
+        os.close(folder)

@@ -1,0 +1,75 @@
+"""Rolling windows: a window is a function of its buckets."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.conftest import START, Service
+from tests.periods.running import FreeRun
+
+
+def top(service: Service, name: str = "7d", **query: object) -> Any:
+    return service.get(
+        "/boards/b/top", query={"window": name, "limit": 1000, **query}, headers={"Cache-Control": "no-cache"}
+    )
+
+
+def yesterday(hours: int = 12) -> str:
+    return (START - timedelta(hours=hours + 12)).isoformat()
+
+
+def test_metadata_of_the_oldest_bucket(service: Service) -> None:
+    service.put_board("b", rolling=["7d"])
+    service.submit("ada", 9, metadata={"day": 2})
+    top(service)
+    service.bulk([{"board": "b", "player": "ada", "score": 9, "at": yesterday(), "metadata": {"day": 1}}], backfill="true")
+    assert top(service, metadata="true")["entries"][0]["metadata"] == {"day": 1}
+
+
+def test_ties_first_backfilled(service: Service) -> None:
+    service.put_board("b", rolling=["7d"], ties="first")
+    service.submit("bob", 9)
+    service.clock.advance(seconds=5)
+    service.submit("ada", 9)
+    top(service)
+    service.bulk([{"board": "b", "player": "ada", "score": 9, "at": yesterday()}], backfill="true")
+    assert [e["player"] for e in top(service)["entries"]] == ["ada", "bob"]
+
+
+def test_overflow_to_infinity(service: Service) -> None:
+    service.put_board("b", rolling=["7d"], operator="sum", periods=["day"])
+    service.submit("ada", 2**1023)
+    service.clock.advance(days=1)
+    service.submit("ada", 2**1023)
+    reply = service.request("GET", "/v1/boards/b/top?window=7d")
+    assert reply.status == 200, reply.body
+
+
+def test_last_metadata_only_into_sealed(service: Service) -> None:
+    service.put_board("b", operator="last", retention={"day": 0})
+    service.submit("ada", 9, metadata={"n": 1})
+    now = START + timedelta(days=1)
+    service.clock.set(now)
+    service.services.sealing.run(START + timedelta(days=1), FreeRun())
+    item = {"board": "b", "player": "ada", "score": 9, "at": START.isoformat(), "metadata": {"n": 2}}
+    path = "/boards/b/top?period=day&id=2026-11-23&metadata=true"
+    service.bulk([item], backfill="true")
+    before = service.get(path)
+    service.clock.set(now + timedelta(days=1))
+    service.services.sealing.run(service.clock.now(), FreeRun())
+    assert service.get(path)["entries"] == before["entries"]
+
+
+def test_last_metadata_only_into_sealed_hot(service: Service) -> None:
+    service.put_board("b", operator="last", retention={"day": 1})
+    service.submit("ada", 9, metadata={"n": 1})
+    now = START + timedelta(days=1)
+    service.clock.set(now)
+    service.services.sealing.run(START + timedelta(days=1), FreeRun())
+    item = {"board": "b", "player": "ada", "score": 9, "at": START.isoformat(), "metadata": {"n": 2}}
+    path = "/boards/b/top?period=day&id=2026-11-23&metadata=true"
+    service.bulk([item], backfill="true")
+    before = service.get(path)
+    assert before["entries"][0]["metadata"] == {"n": 2}
+    service.clock.set(now + timedelta(days=2))
+    service.services.sealing.run(service.clock.now(), FreeRun())
+    assert service.get(path)["entries"] == before["entries"]

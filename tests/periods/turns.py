@@ -1,0 +1,71 @@
+"""Several actors in threads, one at a time: who goes on is decided by seed, wherever an actor says that others may."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+_STUCK_SECONDS = 60
+
+
+@dataclass(eq=False)
+class _Actor:
+    name: str
+    work: Callable[[], object]
+    weight: float
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    error: BaseException | None = None
+    done: bool = False
+
+
+class Turns:
+    """Hands the baton. Outside of `run`, `switch` does nothing."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._back = threading.Semaphore(0)
+        self._here = threading.local()
+        self._stays = 0.0
+
+    def run(self, works: Mapping[str, Callable[[], object]]) -> dict[str, BaseException | None]:
+        """Runs all to their ends; answers what each raised.
+
+        At times nobody is preferred; at times an actor keeps the baton for long, or lies still until nearly all others
+        have ended, as one does whose process was paused.
+        """
+        actors = [_Actor(name, work, self._chance.choice((1.0, 1.0, 0.02))) for name, work in works.items()]
+        self._stays = self._chance.choice((0.0, 0.5, 0.85))
+        threads = [threading.Thread(target=self._act, args=(actor,), daemon=True) for actor in actors]
+        for thread in threads:
+            thread.start()
+        last: _Actor | None = None
+        while alive := [actor for actor in actors if not actor.done]:
+            if last not in alive or self._chance.random() >= self._stays:
+                last = self._chance.choices(alive, [actor.weight for actor in alive])[0]
+            if self._chance.random() < 0.03:
+                last.weight = 0.005  # it is paused
+            assert last is not None
+            last.go.release()
+            if not self._back.acquire(timeout=_STUCK_SECONDS):
+                raise AssertionError(f"{last.name} waits for somebody who does not have the baton")
+        for thread in threads:
+            thread.join()
+        return {actor.name: actor.error for actor in actors}
+
+    def switch(self) -> None:
+        """Others may go on here."""
+        actor: _Actor | None = getattr(self._here, "actor", None)
+        if actor is not None:
+            self._back.release()
+            actor.go.acquire()
+
+    def _act(self, actor: _Actor) -> None:
+        self._here.actor = actor
+        actor.go.acquire()
+        try:
+            actor.work()
+        except BaseException as error:  # noqa: BLE001 - it is looked at by who began it
+            actor.error = error
+        finally:
+            actor.done = True
+            self._back.release()
