@@ -43,6 +43,7 @@ class Registry:
         self._copies = copies
         self._archive = archive
         self._cached: dict[tuple[str, str], Board] = {}
+        self._listed: dict[tuple[str, str], Board] = {}  # as of the last look at all of them
 
     def get(self, game: str, name: str) -> Board:
         """The board as this process knows it, which may be out of date. Raises UnknownBoard."""
@@ -85,7 +86,8 @@ class Registry:
         query = sa.select(boards).order_by(boards.c.game, boards.c.name)
         with self._database.begin() as connection:
             rows = connection.execute(query).all()
-        return [self._parsed(row.game, row) for row in rows]
+        self._listed = {(row.game, row.name): self._parsed(row.game, row) for row in rows}
+        return list(self._listed.values())
 
     def is_outdated(self, game: str, name: str) -> bool:
         """Whether the board is another one by now than this process knew; then it knows it now."""
@@ -221,9 +223,9 @@ class Registry:
             raise Conflict(f"There are scores already, so {', '.join(fixed)} cannot change.", code="board_has_scores")
 
     def _parsed(self, game: str, row: Any) -> Board:
-        known = self._cached.get((game, row.name))
-        if known is not None and known.rev == row.rev:
-            return known
+        for known in (self._cached.get((game, row.name)), self._listed.get((game, row.name))):
+            if known is not None and known.rev == row.rev:
+                return known
         return Board.parse(game, row.name, row.rev, row.definition)
 
     def _known(self, keys: BoardKeys) -> Board | None:

@@ -144,7 +144,7 @@ class Restoring:
                 self._write(board, current, rows)
                 continue
             if current.entries:
-                self._write_levels(board, current)
+                self._complete(board, current)
                 incoming.append(current)
             current = None
         archived.finish()
@@ -163,12 +163,16 @@ class Restoring:
                 pipeline.hdel(metadata, *(latest.keys() - kept.keys()))
             for key in to.keys:
                 pipeline.expire(key, _LIFETIME_SECONDS)
-            to.entries += pipeline.execute()[0]
+            pipeline.execute()
+        to.entries += len(latest)
 
-    def _write_levels(self, board: Board, to: _Incoming) -> None:
+    def _complete(self, board: Board, to: _Incoming) -> None:
+        """Counts the entries, of which some may have come twice, and makes the set of their levels."""
+        standings, dense, _ = to.keys
+        with translated():
+            to.entries = self._store.client.zcard(standings)
         if board.ties != "dense":
             return
-        standings, dense, _ = to.keys
         for found in scanning.members(self._store, standings):
             with translated():
                 pipeline = self._store.client.pipeline(transaction=False)

@@ -60,13 +60,15 @@ class Rolling:
             wanted.append(window)
             if window.end is not None and window.end - now <= _AHEAD[window.as_of.name]:
                 wanted.append(window.next())
+        live = self._live_text(board)
         for window in wanted:
-            counts["built"] += self.ensure(board, window, checkpoint)
-        oldest = {window.name: window.as_of.start for window in reversed(wanted)}
-        for window in live_windows(board.calendar, self._live_text(board)):
-            # One more is kept for whoever turns its pages, or has a clock that is behind.
-            start, first = window.end, oldest.get(window.name)
-            if first is None or (start is not None and start < first):
+            if window.member not in live.split():
+                counts["built"] += self.ensure(board, window, checkpoint)
+        current = {window.name: window.as_of.start for window in reversed(wanted)}
+        for window in live_windows(board.calendar, live):
+            # The last one is kept for whoever turns its pages, or has a clock that is behind.
+            end, start = window.end, current.get(window.name)
+            if start is None or (end is not None and end < start):
                 self._change(board, window, "drop")
                 counts["dropped"] += 1
 

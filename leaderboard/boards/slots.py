@@ -84,9 +84,10 @@ def closes(board: Board, period: Period) -> int:
 def is_derived(board: Board) -> bool:
     """Whether a rolling window must be made from its buckets: the last write does not tell what it holds.
 
-    Only a `best` can be merged into what is there, and only where its rules do not ask which bucket was first.
+    Only a `best` can be merged into what is there, and only where nobody asks which bucket it came from.
     """
-    return bool(board.rolling) and not (board.definition["operator"] == "best" and board.definition["ties"] != "last")
+    merges = board.definition["operator"] == "best" and not board.ordering.time_bits and not board.keeps_metadata
+    return bool(board.rolling) and not merges
 
 
 def window_rule(board: Board) -> dict[str, Any]:

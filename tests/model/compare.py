@@ -12,9 +12,10 @@ from typing import Any
 
 from .periods import Period
 from .reference import ModelGame
-from .rules import RefusedError, Rules
+from .rules import SPANS, Field, RefusedError, Rules
 from .standing import PlayerAnswer, Position, Row, Values
 from .strategies import PLAYERS, spell
+from .windows import window_at
 from .wire import (
     Caller,
     board_path,
@@ -50,7 +51,11 @@ class Comparison:
                 self._known_periods(board, name, 100)
                 self._known_periods(board, name, self.chance.randint(1, 2))
         for player in self.chance.sample(PLAYERS, 3):
-            for name in ("all", self.chance.choice(("year", "month", "week", "day", "hour"))):
+            for name in (
+                "all",
+                self.chance.choice(("year", "month", "week", "day", "hour")),
+                self.chance.choice([*SPANS]),
+            ):
                 self._player_everywhere(player, name)
 
     def tops(self) -> None:
@@ -61,11 +66,18 @@ class Comparison:
                 standing = _Standing(self, board, period, {"period": name})
                 standing.top()
                 standing.metadata()
+            for window, query in self._windows(held.rules):
+                standing = _Standing(self, board, window, query)
+                standing.top()
+                standing.metadata()
+
+    def _windows(self, rules: Rules) -> list[tuple[Period, dict[str, str]]]:
+        return [(window_at(rules.calendar, name, self.caller.now), {"window": name}) for name in rules.rolling]
 
     def _periods_to_ask(self, board: str) -> list[tuple[Period, dict[str, str]]]:
         """The periods of now, those just before, and some that hold entries; each in one of its spellings."""
         rules, now = self.model.boards[board].rules, self.caller.now
-        asked = []
+        asked = self._windows(rules)
         for name in rules.kept:
             current = rules.calendar.at(name, now)
             asked.append((current, {"period": name, **self.chance.choice(({}, {"id": current.id}))}))
@@ -85,14 +97,14 @@ class Comparison:
         assert answer["board"] == board
         assert [line["id"] for line in answer["periods"]] == [line.period.id for line in lines]
         for told, line in zip(answer["periods"], lines, strict=True):
-            check_period(told, line.period, self.caller.now)
+            check_period(told, line.period, self.caller.now, self.model.states(board, line.period, self.caller.now))
             assert told["total"] == line.total
             assert told["winner"]["player"] == line.winner.player, told
             assert seen_values(rules, told["winner"]) == line.winner.values
 
     def _player_everywhere(self, player: str, name: str) -> None:
         path = player_path(player, slashes=self.chance.random() < 0.5)
-        answer = self.caller.send("GET", path, query={"period": name})
+        answer = self.caller.send("GET", path, query={"window" if name in SPANS else "period": name})
         lines = self.model.player_on_all_boards(player, name, self.caller.now)
         if answer.status == 404 and not lines:
             assert check_error(answer, 404) == "unknown_player"
@@ -104,7 +116,8 @@ class Comparison:
         for board, (period, line) in lines.items():
             check_player(self.model.boards[board].rules, told[board], line)
             if isinstance(told[board]["period"], dict):
-                check_period(told[board]["period"], period, self.caller.now)
+                states = self.model.states(board, period, self.caller.now)
+                check_period(told[board]["period"], period, self.caller.now, states)
 
 
 def check_player(rules: Rules, answer: Mapping[str, Any], line: PlayerAnswer) -> None:
@@ -150,7 +163,8 @@ class _Standing:
 
     def _envelope(self, answer: Any) -> Any:
         assert answer["board"] == self.board
-        check_period(answer["period"], self.period, self.caller.now)
+        states = self.model.states(self.board, self.period, self.caller.now)
+        check_period(answer["period"], self.period, self.caller.now, states)
         return answer
 
     def top(self) -> None:
@@ -240,6 +254,7 @@ class _Standing:
                 field.check(values[-1])
             except RefusedError:
                 values[-1] = value
+            values[-1] = _held(field, values[-1])
         return tuple(values)
 
     def _word(self, value: Fraction | None) -> str | None:
@@ -285,6 +300,15 @@ class _Standing:
             return None
         below = [sum(row.values[0] < edge for row in self.rows) for edge in edges[1:-1]]
         return [after - before for before, after in pairwise((0, *below, self.total))]
+
+
+def _held(field: Field, value: Fraction) -> Fraction:
+    """The value, or one of those the board holds where it is the total of a window, which may be any."""
+    try:
+        field.check(value)
+    except RefusedError:
+        return field.low or field.high or Fraction(0)
+    return value
 
 
 def same_edge(told: Any, expected: Fraction) -> bool:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import singledispatchmethod
 from typing import Any
 
+from .changes import change
 from .compare import Comparison
+from .jobs import is_dropped, run_job
 from .periods import Calendar
-from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Move, Operation, Play, PutBoard, Submit
+from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Job, Move, Operation, Play, PutBoard, Submit
 from .reference import Item, ModelGame, Outcome
-from .rules import TIE_FROM, RefusedError, Rules, rules_of, tick_choices
+from .rules import SPANS, TIE_FROM, RefusedError, Rules, rules_of, tick_choices
 from .wire import (
     Caller,
     Response,
@@ -36,7 +38,7 @@ class Driver:
         self.caller = Caller(service, play.start)
         self.caller.move_to(play.start)
         service.new_game()
-        self.model = ModelGame()
+        self.model = ModelGame(follows_jobs=True)
         self.definitions = {name: dict(definition) for name, definition in play.definitions.items()}
         for name in self.definitions:
             self._put(name)
@@ -70,9 +72,26 @@ class Driver:
         self.caller.move_to(max(then, self.caller.now))
 
     @do.register
+    def _(self, operation: Job) -> None:
+        run_job(self.caller, operation)
+        if operation.name == "sealing":
+            self.model.seal(self.caller.now, whole=operation.last is None)
+            for board in self.model.boards:
+                self._forget_what_is_dropped(board)
+
+    def _forget_what_is_dropped(self, board: str) -> None:
+        """Buckets of windows that are past and cannot be read are in no archive: once the job takes them, they are gone."""
+        held = self.model.boards[board]
+        for period in [*held.standings]:
+            if period.name in held.rules.kept or period.ends_at is None:
+                continue
+            first = held.rules.calendar.ago(period.name, self.caller.now, held.rules.span(period.name))
+            if period.ends_at <= first.starts_at and is_dropped(self.caller.service, board, period.id):
+                del held.standings[period]
+
+    @do.register
     def _(self, operation: PutBoard) -> None:
-        if operation.periods is not None:
-            self.definitions[operation.board]["periods"] = list(operation.periods)
+        change(self.definitions[operation.board], operation)
         self._put(operation.board)
 
     @do.register
@@ -133,7 +152,8 @@ class Driver:
         assert answer["updated"] is outcome.updated, (item, answer)
         if outcome.counted_in_longest:
             assert seen_values(rules, answer) == outcome.values
-        wanted = {n: o for n, o in outcome.periods.items() if asked is None or n in asked}
+        shown = rules.kept if asked is None else asked
+        wanted = {name: one for name, one in outcome.periods.items() if name in shown}
         must = {name for name, one in wanted.items() if one.period.is_open(self.caller.now)}
         told = answer["periods"]
         # A period that is closed but within the grace may be told of as well.
@@ -171,9 +191,10 @@ class Driver:
         tick_ms = _told_tick(rules_of(definition), answer.json)
         self.model.put_board(board, definition, tick_ms)
         told = self.caller.read(board_path(board))
-        for name in definition.keys() - {"score", "subscore", "periods"}:
+        for name in definition.keys() - {"score", "subscore", "periods", "rolling", "retention"}:
             assert told[name] == definition[name], (name, told)
         assert set(told["periods"]) == set(definition["periods"])
+        assert told["rolling"] == sorted(definition.get("rolling", []), key=[*SPANS].index)
 
     def put(self, board: str, definition: dict[str, Any]) -> Response:
         return self.caller.send("PUT", board_path(board), body=json.dumps(definition))

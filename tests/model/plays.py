@@ -61,10 +61,12 @@ class DeleteBoard:
 
 @dataclass(frozen=True)
 class PutBoard:
-    """Make the board again, or change its periods."""
+    """Make the board again, or change its periods, its windows or what it retains."""
 
     board: str
     periods: tuple[str, ...] | None
+    rolling: tuple[str, ...] | None = None
+    retention: int | None = None  # of every name
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,19 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Job:
+    """The scheduler does something: "sealing" or "windows"; it ends at the checkpoint of that number."""
+
+    name: str
+    last: int | None = None
+
+
+@dataclass(frozen=True)
 class Check:
     seed: int
 
 
-Operation = Submit | Bulk | DeletePlayer | DeleteBoard | PutBoard | Move | Check
+Operation = Submit | Bulk | DeletePlayer | DeleteBoard | PutBoard | Move | Job | Check
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from .periods import Period
 from .rules import TIE_FROM, TIE_UNTIL, RefusedError, Rules, rules_of
 from .standing import Bin, Entry, PlayerAnswer, Position, Row, Standing, Values
+from .states import ARCHIVED, CLOSED, States
+from .windows import Window, merged, window_at
 
 Definition = Mapping[str, Any]
 # player, score, subscore?, at?, metadata?, and board in a batch; numbers stand as the text of their literals
@@ -69,8 +71,11 @@ class Board:
     definition: Definition
     rules: Rules
     standings: dict[Period, Standing] = field(default_factory=dict)
+    states: States = field(default_factory=States)
 
     def standing(self, period: Period) -> Standing:
+        if isinstance(period, Window):
+            return merged(self.rules, [self.standing(bucket) for bucket in period.buckets])
         return self.standings.get(period) or Standing(self.rules)
 
     def open_standing(self, period: Period) -> Standing:
@@ -82,12 +87,13 @@ class ModelGame:
 
     `late_rule` says what an item does that is too late for one of its periods: "item", it counts in no closed
     period at all; "period", it still counts in those that closed within the grace. One that counts nowhere is
-    refused.
+    refused. `follows_jobs`: somebody tells it of every run of the job that seals periods.
     """
 
-    def __init__(self, late_rule: Literal["item", "period"] = "period") -> None:
+    def __init__(self, late_rule: Literal["item", "period"] = "period", *, follows_jobs: bool = False) -> None:
         self.boards: dict[str, Board] = {}
         self.late_rule = late_rule
+        self.follows_jobs = follows_jobs
 
     def put_board(self, name: str, definition: Definition, tick_ms: int | None = None) -> bool:
         """Create or change a board; True when it is new."""
@@ -97,7 +103,8 @@ class ModelGame:
             self.boards[name] = Board(definition, rules)
             return True
         old.definition, old.rules = definition, rules
-        old.standings = {period: s for period, s in old.standings.items() if period.name in rules.kept}
+        old.standings = {period: s for period, s in old.standings.items() if period.name in rules.counted}
+        old.states.keep(rules.kept)
         for standing in old.standings.values():
             standing.rules = rules
         return False
@@ -148,7 +155,7 @@ class ModelGame:
 
     def _touched(self, rules: Rules, at: datetime, now: datetime, *, backfill: bool) -> list[Period]:
         """The periods an item counts in, longest first."""
-        periods = [rules.calendar.at(name, at) for name in rules.kept]
+        periods = [rules.calendar.at(name, at) for name in rules.counted]
         late = [period for period in periods if period.is_late(now, rules.grace)]
         if backfill or not late:
             return periods
@@ -165,6 +172,7 @@ class ModelGame:
         for period, standing in standings.items():
             before = standing.player(entry.player)
             updated = standing.offer(entry)
+            target.states.written(period, updated=updated)
             after = standing.player(entry.player)
             outcomes[period.name] = PeriodOutcome(
                 period=period,
@@ -175,6 +183,19 @@ class ModelGame:
             )
         longest = outcomes.get(target.rules.longest)
         return Outcome(longest.values if longest else None, longest is not None, outcomes)
+
+    def seal(self, now: datetime, *, whole: bool = True) -> None:
+        """What is closed for good goes to the archive; some of it, where the job was not whole."""
+        for board in self.boards.values():
+            rules = board.rules
+            late = [p for p, s in board.standings.items() if p.name in rules.kept and p.is_late(now, rules.grace)]
+            board.states.sealed([p for p in late if board.standings[p].entries], whole=whole)
+
+    def states(self, board: str, period: Period, now: datetime) -> frozenset[str]:
+        """What may be said of a period."""
+        if period.is_open(now):
+            return frozenset({"open"})
+        return self.boards[board].states.of(period) if self.follows_jobs else CLOSED | ARCHIVED
 
     def _standing(self, board: str, period: Period) -> Standing:
         return self.boards[board].standing(period)
@@ -211,7 +232,7 @@ class ModelGame:
         return len(self._standing(board, period).entries)
 
     def periods(self, board: str, name: str) -> list[PeriodSummary]:
-        """Periods of that name that hold entries, newest first."""
+        """Periods of that name that hold entries, newest first; the name is one that is kept."""
         held = [
             PeriodSummary(period, len(standing.entries), standing.rows()[0])
             for period, standing in self.boards[board].standings.items()
@@ -222,12 +243,15 @@ class ModelGame:
     def player_on_all_boards(
         self, player: str, name: str, now: datetime, ago: int = 0
     ) -> dict[str, tuple[Period, PlayerAnswer]]:
-        """The player's line on every board that keeps such a period and has the player in it."""
+        """The player's line on every board that keeps such a period or window and has the player in it."""
         lines = {}
         for board, target in self.boards.items():
-            if name not in target.rules.kept:
+            if name in target.rules.rolling:
+                period: Period = window_at(target.rules.calendar, name, now)
+            elif name in target.rules.kept:
+                period = target.rules.calendar.ago(name, now, ago)
+            else:
                 continue
-            period = target.rules.calendar.ago(name, now, ago)
             answer = target.standing(period).player(player)
             if answer is not None:
                 lines[board] = period, answer

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from math import isinf, prod
+from math import ceil, floor, isinf, prod
 from typing import Any
 
 from .periods import LONGEST_FIRST, Calendar
@@ -18,6 +18,7 @@ ANY_CODE = "*"
 TIE_FROM = datetime(2000, 1, 1, tzinfo=UTC)
 TIE_UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
 TICKS_MS = (1, 10, 100, 1000)
+SPANS = {"24h": ("hour", 24), "7d": ("day", 7), "30d": ("day", 30)}  # the buckets of rolling windows
 
 _EXACT = 2**53
 _ROOM = 2046 * 2**52  # the bit patterns of positive normal doubles: as much as any packing can hold
@@ -86,6 +87,14 @@ class Field:
             return None
         return int((self.high - self.low) * 10**self.decimals) + 1
 
+    def clamped(self, value: Fraction) -> Fraction:
+        """The nearest number the bounds leave; only for a field that has both."""
+        assert self.decimals is not None
+        assert self.low is not None
+        assert self.high is not None
+        scale = 10**self.decimals
+        return min(max(value, Fraction(ceil(self.low * scale), scale)), Fraction(floor(self.high * scale), scale))
+
     @property
     def _limit(self) -> Fraction:
         return Fraction(_EXACT, 10 ** (self.decimals or 0))
@@ -103,7 +112,7 @@ def _nearest_double(exact: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class Rules:
-    """A board's definition with its defaults filled in."""
+    """A board's definition with its defaults filled in; `kept` are the periods that can be read."""
 
     fields: tuple[Field, ...]
     operator: str
@@ -113,6 +122,7 @@ class Rules:
     grace: timedelta
     max_entries: int | None
     tick_ms: int
+    rolling: tuple[str, ...] = ()
 
     @property
     def unique(self) -> bool:
@@ -121,6 +131,24 @@ class Rules:
     @property
     def longest(self) -> str:
         return self.kept[0]
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The periods that submissions count in: those kept, and the buckets of windows."""
+        wanted = {*self.kept, *(SPANS[name][0] for name in self.rolling)}
+        return tuple(name for name in LONGEST_FIRST if name in wanted)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the fields stand in one number, which has no room for more than their bounds."""
+        score = self.fields[0]
+        limit = Fraction(_EXACT, 10 ** (score.decimals or 0))
+        wide = any(bound is not None and abs(bound) > limit for bound in (score.low, score.high))
+        return self.unique or len(self.fields) > 1 or (score.decimals is not None and wide)
+
+    def span(self, bucket: str) -> int:
+        """How many of these buckets the windows take."""
+        return max((count for name, count in map(SPANS.__getitem__, self.rolling) if name == bucket), default=0)
 
     def tick(self, at: datetime) -> int:
         """The time as a tie sees it."""
@@ -193,6 +221,7 @@ def rules_of(definition: Mapping[str, Any], tick_ms: int | None = None) -> Rules
         grace=timedelta(seconds=definition.get("late_grace_seconds", 600)),
         max_entries=definition.get("max_entries"),
         tick_ms=tick_ms or (min(tick_choices(fields), default=1000) if ties in {"first", "last"} else 1),
+        rolling=tuple(name for name in SPANS if name in definition.get("rolling", ())),
     )
 
 

@@ -72,6 +72,8 @@ def _fewer_boards(play: Play) -> Iterator[Play]:
         if rest and not any(f"board={name!r}" in repr(operation) for operation in play.operations):
             yield replace(play, definitions=rest)
     for name, definition in play.definitions.items():
+        for rolling in _cuts(definition.get("rolling", [])):
+            yield replace(play, definitions={**play.definitions, name: {**definition, "rolling": rolling}})
         for periods in _cuts(definition["periods"]):
             if periods:
                 yield replace(play, definitions={**play.definitions, name: {**definition, "periods": periods}})

@@ -15,8 +15,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .periods import LONGEST_FIRST, WEEKDAYS
-from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Draft, Move, Operation, Play, PutBoard, Submit
-from .rules import Field, Rules, rules_of
+from .changes import RETAINED
+from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Draft, Job, Move, Operation, Play, PutBoard, Submit
+from .rules import SPANS, Field, Rules, rules_of
 
 PLAYERS = ("ada", "Ada", "WAC/St. Andrä", "50% + x", "a#b?c=d&e", "～tilde", "🦊", 'q"uo\\te')
 BOARDS = ("cup", "a.b_c-d:1", "Cup")
@@ -121,6 +122,10 @@ def _period_names(chance: Random) -> list[str]:
     return list(chance.choice((("all", "month", "week", "day"), LONGEST_FIRST, LONGEST_FIRST, some)))
 
 
+def _some_windows(chance: Random) -> tuple[str, ...]:
+    return tuple(chance.sample([*SPANS], chance.choice((0, 1, 1, 2, 3))))
+
+
 def _definition(chance: Random, zone: str) -> Json:
     """A board, often in that zone."""
     ties = chance.choice(("shared", "dense", "first", "last"))
@@ -138,6 +143,10 @@ def _definition(chance: Random, zone: str) -> Json:
         definition["subscore"] = _subscore(chance)
     if definition["operator"] == "best":
         definition["max_entries"] = chance.choice((None, None, 1, 3))
+    if definition.get("max_entries") is None and chance.random() < 0.7:
+        definition["rolling"] = list(_some_windows(chance))
+    if chance.random() < 0.7:
+        definition["retention"] = {name: chance.choice((0, 0, 1, 2)) for name in RETAINED}
     if ties != "dense":
         definition["partitions"] = chance.choice(PARTITIONS)
     if chance.random() < 0.6:
@@ -196,10 +205,13 @@ def _operation(chance: Random, boards: dict[str, Rules], players: tuple[str, ...
     if kind < 0.6:
         drafts = tuple(_draft(chance, boards, players) for _ in range(chance.randint(1, 10)))
         return Bulk(drafts, ndjson=chance.random() < 0.5, backfill=chance.random() < 0.4)
-    if kind < 0.75:
+    if kind < 0.7:
         return Move(chance.choice(_SPANS * 2 + _LONG_SPANS))
-    if kind < 0.85:
+    if kind < 0.82:
         return Move(chance.choice(_GRACES), after=chance.choice(("hour", "day", "hour", "day", "month")))
+    if kind < 0.92:
+        last = chance.choice((None, None, 1, 2, 3, 5, 8))
+        return Job(chance.choice(("sealing", "sealing", "windows")), last)
     return _interference(chance, chance.choice(sorted(boards)), chance.choice(players))
 
 
@@ -208,7 +220,13 @@ def _interference(chance: Random, board: str, player: str) -> Operation:
     if kind is DeletePlayer:
         return DeletePlayer(chance.choice((board, board, None)), player)
     if kind is PutBoard:
-        return PutBoard(board, chance.choice(_CHANGES))
+        kind = chance.choice(("none", "periods", "rolling", "retention"))
+        return PutBoard(
+            board,
+            chance.choice(_CHANGES) if kind == "periods" else None,
+            _some_windows(chance) if kind == "rolling" else None,
+            chance.choice((0, 1, 30)) if kind == "retention" else None,
+        )
     if kind is DeleteBoard:
         return DeleteBoard(board, remake=chance.random() < 0.8)
     return Check(chance.getrandbits(16))

@@ -1,7 +1,8 @@
 """A web worker of its own that stops itself just before it sends a batch; prints the answer to its request.
 
-Run as `python -m tests.periods.late_writer`; stdin says what to do: {"url": ..., "data_dir": ..., "key": ..., "now": ...,
-"path": ..., "body": ..., "headers": {...}, "stops": 1}, `stops` being the call of submit.lua at which it stops.
+Run as `python -m tests.periods.late_writer`; stdin says what to do: {"url": ..., "data_dir": ..., "key": ...,
+"now": ..., "path": ..., "body": ..., "headers": {...}, "stops": 1}, `stops` being the call of submit.lua at which it
+stops.
 """
 
 import json

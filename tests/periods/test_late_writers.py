@@ -101,7 +101,7 @@ def single(**item: Any) -> dict[str, Any]:
 
 
 def bulk(count: int = 1, query: str = "", **more: Any) -> dict[str, Any]:
-    items = [{"board": "b", "player": f"{'ada' if not n else n}", "score": 40, "at": AT} for n in range(count)]
+    items = [{"board": "b", "player": str(n or "ada"), "score": 40, "at": AT} for n in range(count)]
     return {"path": "/v1/scores" + query, "body": json.dumps({"scores": items}), **more}
 
 

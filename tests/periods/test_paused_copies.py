@@ -87,7 +87,7 @@ def test_the_last_one_forgotten_meanwhile_stays_forgotten(board: Service, monkey
     pause_once(monkeypatch, lambda: forget(board, "ada"))
     seal(board)
     assert day(board) == []
-    assert board.get(f"/boards/b/periods?period=day")["periods"] == []
+    assert board.get("/boards/b/periods?period=day")["periods"] == []
 
 
 def test_metadata_that_a_backfill_changes_is_archived(service: Service) -> None:

@@ -13,6 +13,8 @@ class _Actor:
     name: str
     work: Callable[[], object]
     weight: float
+    paused_at: int  # the turn after which it lies still; 0 for one that never does
+    turns: int = 0
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     error: BaseException | None = None
     done: bool = False
@@ -30,21 +32,26 @@ class Turns:
     def run(self, works: Mapping[str, Callable[[], object]]) -> dict[str, BaseException | None]:
         """Runs all to their ends; answers what each raised.
 
-        At times nobody is preferred; at times an actor keeps the baton for long, or lies still until nearly all others
-        have ended, as one does whose process was paused.
+        At times nobody is preferred; at times an actor keeps the baton for long, or somewhere lies still until all
+        others have ended, as one does whose process was paused.
         """
-        actors = [_Actor(name, work, self._chance.choice((1.0, 1.0, 0.02))) for name, work in works.items()]
+        actors = [
+            _Actor(
+                name, work, self._chance.choice((1.0, 1.0, 0.1)), self._chance.choice((0, self._chance.randint(1, 40)))
+            )
+            for name, work in works.items()
+        ]
         self._stays = self._chance.choice((0.0, 0.5, 0.85))
         threads = [threading.Thread(target=self._act, args=(actor,), daemon=True) for actor in actors]
         for thread in threads:
             thread.start()
         last: _Actor | None = None
         while alive := [actor for actor in actors if not actor.done]:
-            if last not in alive or self._chance.random() >= self._stays:
-                last = self._chance.choices(alive, [actor.weight for actor in alive])[0]
-            if self._chance.random() < 0.03:
-                last.weight = 0.005  # it is paused
+            awake = [actor for actor in alive if actor.turns != actor.paused_at or not actor.turns] or alive[-1:]
+            if last not in awake or self._chance.random() >= self._stays:
+                last = self._chance.choices(awake, [actor.weight for actor in awake])[0]
             assert last is not None
+            last.turns += 1
             last.go.release()
             if not self._back.acquire(timeout=_STUCK_SECONDS):
                 raise AssertionError(f"{last.name} waits for somebody who does not have the baton")

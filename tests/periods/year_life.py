@@ -26,7 +26,7 @@ class Life:
         self.operations = operations
         self.unanswered: list[Request] = []
         self.answered: list[Request] = []
-        self.times: list[datetime] = []  # of earlier scores: where it is worth to write again
+        self.places: list[tuple[str, datetime]] = []  # of earlier scores: where it is worth to write again
         self.sealed_at = START
         self.number = 0
 
@@ -151,8 +151,8 @@ class Life:
             works[f"seal{number}"] = lambda run=run: year.seal(run, alone=False)
         forgotten = chance.choice(PLAYERS) if chance.random() < 0.5 else None
         board = chance.choice((*year.definitions, None))
-        if forgotten is not None:
-            works["forget"] = lambda: year.forget(board, forgotten)
+        if forgotten is not None:  # it may give up, where periods keep coming and going
+            works["forget"] = lambda: year.forget(board, forgotten, alone=False)
         if chance.random() < 0.7:
             requests = [
                 self._request(backfill=chance.random() < 0.8, but=forgotten, here=chance.random() < 0.7)
@@ -163,6 +163,9 @@ class Life:
             asked = [self._some_period() for _ in range(4)]
             works["read"] = lambda: [year.read(*one) for one in asked]
         year.together(works)
+        if year.forgetting is not None:
+            assert forgotten is not None
+            assert year.forget(board, forgotten)
 
     def _submit_plainly(self, request: Request) -> None:
         assert self.year.send(request)
@@ -188,22 +191,22 @@ class Life:
         items = [self._item(backfill=backfill, players=players) for _ in range(count)]
         if crowd:  # many in one place
             items = [{**items[0], "player": player} for player in chance.sample(players, chance.randint(1, 7))]
-        if here and self.times:  # where others are, and are being sealed
-            now = f"{chance.choice(self.times[-4:]).isoformat(timespec='milliseconds')}"
-            items = [{**item, "at": now} for item in items]
+        if here and self.places:  # where others are, and are being sealed
+            board, at = chance.choice(self.places[-4:])
+            items = [self._item(backfill=backfill, players=players, place=(board, at)) for _ in items]
         self.number += 1
         key = f"request {self.number}" if chance.random() < 0.6 else None
         return Request(items, single, backfill, key)
 
-    def _item(self, *, backfill: bool, players: list[str]) -> dict[str, Any]:
+    def _item(self, *, backfill: bool, players: list[str], place: tuple[str, datetime] | None = None) -> dict[str, Any]:
         chance = self.chance
-        board = chance.choice(sorted(self.year.definitions))
-        at = self._time(board, backfill=backfill)
+        board = place[0] if place else chance.choice(sorted(self.year.definitions))
+        at = place[1] if place else self._time(board, backfill=backfill)
         item: dict[str, Any] = {"board": board, "player": chance.choice(players), "score": self._score(board)}
         if at is not None:
             zone = timezone(timedelta(minutes=chance.choice((-300, 0, 0, 345))))
             item["at"] = at.astimezone(zone).isoformat(timespec="milliseconds")
-            self.times.append(at)
+            self.places.append((board, at))
         if board in self.year.metadata and chance.random() < 0.4:
             item["metadata"] = {"n": str(chance.randint(1, 3))}
         return item
@@ -220,8 +223,8 @@ class Life:
         chance, now, rules = self.chance, self.year.now, self.year.rules(board)
         if not backfill and chance.random() < 0.4:
             return None
-        if self.times and chance.random() < (0.6 if backfill else 0.1):
-            return chance.choice(self.times[-30:] if chance.random() < 0.6 else self.times)
+        if self.places and chance.random() < (0.6 if backfill else 0.1):
+            return chance.choice(self.places[-30:] if chance.random() < 0.6 else self.places)[1]
         if backfill:
             return now - chance.choice((0.1, 3, 40, 420)) * chance.random() * _DAY + chance.choice((0, 0, 0, 5)) * _DAY
         name = chance.choice([name for name in rules.kept if name != "all"])

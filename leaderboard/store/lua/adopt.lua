@@ -5,7 +5,8 @@
 -- ANSWER 1, or 0 where the lock is lost, or what is to come is not there; then nothing is changed
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 for n = 5, #KEYS, 6 do
-  if redis.call('EXISTS', KEYS[n]) == 0 then return 0 end
+  -- What is in its place already was put there by this very call, sent again because its answer was lost.
+  if redis.call('EXISTS', KEYS[n], KEYS[n + 3]) == 0 then return 0 end
 end
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'closed', ARGV[2]) end
 for n = 5, #KEYS, 6 do

@@ -18,7 +18,7 @@ local start = ARGV[4] and index_after(bucket, ARGV[4], ARGV[5]) or 0
 local rows = redis.call('ZRANGE', bucket, start, start + ARGV[3] - 1, 'WITHSCORES')
 if #rows == 0 then return {0} end
 
-if job.derived or job.metadata or job.ties == 'dense' then
+if job.derived or job.ties == 'dense' then
   for n = 1, #rows, 2 do
     -- Who is there already was derived since the window was begun, and again whenever a bucket changed.
     if not (job.derived and redis.call('ZSCORE', target.standings, rows[n])) then

@@ -31,6 +31,7 @@ end
 
 local function write_metadata(batch, slot, i)
   if not batch.metadata then return end
+  slot.dirty = true
   local metadata = batch.metadata[tostring(i)]
   if metadata then
     redis.call('HSET', slot.metadata, batch.players[i], metadata)

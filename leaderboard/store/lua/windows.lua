@@ -1,6 +1,8 @@
 -- What a rolling window holds for a player, as a function of its buckets: best the best of them, the oldest one's among
 -- equals; last the newest; sum their sum. A rule is {operator, late (ties go to the last), packed, limits, time_bits}.
 
+local BIGGEST = math.ldexp(2 ^ 53 - 1, 971)
+
 -- keys: a player's key (a number) in each bucket that has one, newest first. Answers the window's key, and the place
 -- in `keys` of the one whose metadata goes with it.
 local function combine(rule, keys)
@@ -8,7 +10,7 @@ local function combine(rule, keys)
     if rule.packed then return sum_of_packed(keys, rule.limits), 1 end
     local sum = 0
     for n = #keys, 1, -1 do sum = sum + keys[n] end
-    return sum, 1
+    return math.max(-BIGGEST, math.min(BIGGEST, sum)), 1 -- never infinite, whatever the days add up to
   end
   local best, from = keys[1], 1
   if rule.operator == 'last' then return best, from end
