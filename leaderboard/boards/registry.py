@@ -43,7 +43,7 @@ class Registry:
         self._copies = copies
         self._archive = archive
         self._cached: dict[tuple[str, str], Board] = {}
-        self._listed: dict[tuple[str, str], Board] = {}  # as of the last look at all of them
+        self._listed: dict[tuple[str, str], Board] = {}
 
     def get(self, game: str, name: str) -> Board:
         """The board as this process knows it, which may be out of date. Raises UnknownBoard."""
