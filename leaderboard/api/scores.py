@@ -132,11 +132,11 @@ def _submit_document(submission: Submission, result: Result) -> dict[str, Any]:
                 "previous_rank": outcome.previous_rank,
                 "updated": outcome.updated,
             }
-    widest = result.periods[-1]
+    widest = result.periods[-1] if result.periods else None  # it may count in rolling windows alone
     return {
         "player": submission.player,
-        "score": widest.score,
-        "subscore": widest.subscore,
+        "score": widest and widest.score,
+        "subscore": widest and widest.subscore,
         "updated": result.updated,
         "periods": periods,
     }

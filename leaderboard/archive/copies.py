@@ -183,7 +183,7 @@ class Copies:
             if not found:
                 return
             end = found[-1][0] + 1
-            yield found[0][0], end, [Row._make(row[1:]) for row in found]
+            yield found[0][0], end, [Row(*row) for _, *row in found]
 
     def _replace(self, copy: Copy, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
         with writing(self._database) as connection:

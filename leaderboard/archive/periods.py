@@ -90,10 +90,15 @@ def to_archived(row: sa.Row[Any]) -> Archived:
     return Archived(row.id, row.name, row.period, row.total, row.winner, row.winner_key, row.pruned)
 
 
-def by_player(query: sa.Select[Any]) -> sa.Select[Any]:
-    """The query, which asks for players in periods, by way of the index of the players."""
-    # Without statistics, SQLite takes the primary key for as good, and goes through whole periods.
-    return query.with_hint(archived_standings, "INDEXED BY ix_archived_standings_player", "sqlite")
+def is_row_of(connection: sa.Connection, archives: Sequence[int], players: Sequence[str]) -> sa.ColumnElement[bool]:
+    """The condition for the rows of these players in these periods."""
+    table, other = archived_standings.c, archived_standings.alias().c
+    if connection.dialect.name == "postgresql":
+        return sa.and_(table.archive.in_(archives), table.player.in_(players))
+    # Asked for whole rows, SQLite takes its primary key for as good as the index of the players, and goes through
+    # whole periods; PostgreSQL, which has no statistics of a new period, might do so if asked in this way.
+    places = sa.select(other.archive, other.position).where(other.archive.in_(archives), other.player.in_(players))
+    return sa.tuple_(table.archive, table.position).in_(places)
 
 
 def add_to_digest(digest: str, start: int, rows: Sequence[Row]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY, Archived, Row, StandingsGone, by_player, reading
+from leaderboard.archive.periods import IN_ONE_QUERY, Archived, Row, StandingsGone, is_row_of, reading
 from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
 
 _standings = archived_standings.c
@@ -41,8 +41,7 @@ class Sheet:
     def player(self, player: str) -> tuple[int, Row] | None:
         """A player's index and row."""
         with self._open() as (connection, gaps):
-            query = by_player(self._select().where(_standings.player == player))
-            found = connection.execute(query).first()
+            found = connection.execute(self._select_of(connection, [player])).first()
             return None if found is None else (gaps.index(found.position), self._adjust(gaps, found))
 
     def players(self, players: Sequence[str]) -> dict[str, Row]:
@@ -50,8 +49,8 @@ class Sheet:
         rows: dict[str, Row] = {}
         with self._open() as (connection, gaps):
             for start in range(0, len(players), IN_ONE_QUERY):
-                some = _standings.player.in_(players[start : start + IN_ONE_QUERY])
-                found = connection.execute(by_player(self._select().where(some))).all()
+                some = self._select_of(connection, players[start : start + IN_ONE_QUERY])
+                found = connection.execute(some).all()
                 rows |= {row.player: self._adjust(gaps, row) for row in found}
         return rows
 
@@ -104,6 +103,9 @@ class Sheet:
 
     def _select(self) -> sa.Select[Any]:
         return sa.select(*_COLUMNS).where(_standings.archive == self._archived.id)
+
+    def _select_of(self, connection: sa.Connection, players: Sequence[str]) -> sa.Select[Any]:
+        return sa.select(*_COLUMNS).where(is_row_of(connection, [self._archived.id], players))
 
     def _read(self, connection: sa.Connection, gaps: "_Gaps", position: int, count: int) -> tuple[int, list[Row]]:
         """Rows from that position on, and the position behind them."""

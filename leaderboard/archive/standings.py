@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, by_player, of_board, to_archived, writing
+from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, is_row_of, of_board, to_archived, writing
 from leaderboard.archive.sheets import Sheet
 from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
 
@@ -104,7 +104,7 @@ def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> 
     """Answers from how many of these periods."""
     locked = sa.select(_periods.id).where(_periods.id.in_(archives), IS_COMPLETE, ~_periods.pruned)
     archives = connection.execute(locked.order_by(_periods.id).with_for_update()).scalars().all()
-    rows = connection.execute(_with_neighbours(archives, player)).all()
+    rows = connection.execute(_with_neighbours(connection, archives, player)).all()
     if not rows:
         return 0
     removals = [
@@ -132,7 +132,7 @@ def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> 
     return len(rows)
 
 
-def _with_neighbours(archives: Sequence[int], player: str) -> sa.Select[Any]:
+def _with_neighbours(connection: sa.Connection, archives: Sequence[int], player: str) -> sa.Select[Any]:
     """The player's rows, with what is known of the rows next to them: equal keys stand together."""
     other = archived_standings.alias("other").c
     here = other.archive == _standings.archive
@@ -142,12 +142,11 @@ def _with_neighbours(archives: Sequence[int], player: str) -> sa.Select[Any]:
     def first(column: sa.ColumnElement[Any], where: sa.ColumnElement[bool], order: sa.ColumnElement[Any]) -> Any:
         return sa.select(column).where(where).order_by(order).limit(1).scalar_subquery()
 
-    query = sa.select(
+    return sa.select(
         _standings.archive,
         _standings.position,
         _standings.sort_key,
         first(other.sort_key, before, other.position.desc()).label("key_before"),
         first(other.sort_key, behind, other.position).label("key_behind"),
         first(other.player, behind, other.position).label("player_behind"),
-    )
-    return by_player(query.where(_standings.archive.in_(archives), _standings.player == player))
+    ).where(is_row_of(connection, archives, [player]))

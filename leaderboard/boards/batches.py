@@ -266,7 +266,7 @@ class Batch:
         listed = [period for period in found if period.name in self.board.periods]
         for number, period in enumerate(found):
             inside = [n + 1 for n, inner in enumerate(found[:number]) if self._stops(inner, period)]
-            show = self._show(period, is_widest=period is listed[-1]) if period in listed else 0
+            show = self._show(period, is_widest=period == listed[-1]) if period in listed else 0
             steps.append([self._slots.number(period), show, *inside])
         for number, bucket in enumerate(found):
             # A bucket of windows: what does not move it moves none of them.

@@ -163,6 +163,7 @@ class Registry:
                     self._store.client.hdel(board.keys.meta, "rev")
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)
                 self._save(changed, now, new=False)
+                self._drop_windows(board.keys)  # from now on they are derived
                 self._define(changed, token)
         return self.fresh(board.game, board.name)
 
@@ -189,10 +190,7 @@ class Registry:
                 self._copies.drop_board(old.game, old.name, born=old.born, names=gone)
         self._adapt(old, new, now)
         if old.rolling != new.rolling or old.fixed_differences(new.definition):
-            with translated():  # they are built again as they are wanted
-                windows = as_text(self._store.client.hget(old.keys.meta, "windows") or "")
-                self._store.client.hdel(old.keys.meta, "windows")
-            self._drop_windows(old.keys, windows)
+            self._drop_windows(old.keys)
         self._define(new, token)
         return new
 
@@ -256,18 +254,20 @@ class Registry:
 
     def _clear(self, keys: BoardKeys) -> None:
         """Removes all its keys, `meta` first, which fences writers out."""
+        self._drop_windows(keys, "rev")
         with translated():
-            windows = self._store.client.hget(keys.meta, "windows") or ""
             self._store.client.delete(keys.meta)
-        self._drop_windows(keys, as_text(windows))
         self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
         with translated():
             self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
 
-    def _drop_windows(self, keys: BoardKeys, live: str) -> None:
-        names = [key for member in live.split() for key in keys.triple("r" + member.rstrip("*"))]
-        if names:
-            with translated():
+    def _drop_windows(self, keys: BoardKeys, fence: str = "windows") -> None:
+        """Removes the rolling windows, behind the fence; they are built again as they are wanted."""
+        with translated():
+            live = as_text(self._store.client.hget(keys.meta, "windows") or "")
+            self._store.client.hdel(keys.meta, "windows", fence)
+            names = [key for member in live.split() for key in keys.triple("r" + member.rstrip("*"))]
+            if names:
                 self._store.client.unlink(*names)
 
     def _has_scores(self, keys: BoardKeys) -> bool:

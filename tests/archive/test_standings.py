@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import Row, StandingsGone
+from leaderboard.archive.periods import Row, StandingsGone, is_row_of
 from leaderboard.archive.sheets import Sheet
 from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.archive.tables import archived_standings
 from leaderboard.errors import Unavailable
 from tests.archive.sealing import BOARD, NOW, begin, count, never, ranked, ref, seal, states
 
@@ -107,6 +109,17 @@ def test_many_rows_share_a_key(database: Database, archive: ArchivedStandings) -
     assert sheet.index_after(1.0, "p1500") == 1501
     assert sheet.players([f"p{n:04}" for n in range(0, 6000, 2)]).keys() == {f"p{n:04}" for n in range(0, 3000, 2)}
     assert [len(part) for part in sheet.stream(size=1400)] == [1400, 1400, 200]
+
+
+def test_sqlite_looks_players_up_in_their_index(database: Database) -> None:
+    with database.begin() as connection:
+        if connection.dialect.name != "sqlite":
+            return
+        query = sa.select(archived_standings).where(is_row_of(connection, [1, 2], ["ada", "bob"]))
+        text = query.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    assert any("ix_archived_standings_player (archive=? AND player=?)" in step for step in plan)
+    assert not any("PRIMARY KEY (archive=?)" in step for step in plan)
 
 
 def test_levels_are_known_of_dense_ranks_only(database: Database, archive: ArchivedStandings) -> None:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from leaderboard.archive import wholes
+from leaderboard.archive.tables import archived_periods
 from tests.conftest import Service
 from tests.periods.running import FreeRun
 
@@ -67,7 +69,6 @@ def test_what_was_sealed_meanwhile_is_not_replaced(board: Service, monkeypatch: 
 
 
 def test_who_was_forgotten_meanwhile_stays_forgotten(board: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    board.submit("bob", 7, at=AT, query={"ranks": "none"})
     backfill(board, "bob", 7)
 
     def meanwhile() -> None:
@@ -88,6 +89,22 @@ def test_the_last_one_forgotten_meanwhile_stays_forgotten(board: Service, monkey
     seal(board)
     assert day(board) == []
     assert board.get("/boards/b/periods?period=day")["periods"] == []
+
+
+def test_a_period_that_was_taken_off_meanwhile_starts_empty(board: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    pause_once(monkeypatch, lambda: board.put_board("b", periods=["all"], retention={"day": 1}))
+    seal(board)
+    board.put_board("b", periods=["all", "day"], retention={"day": 1})
+    assert day(board) == []
+
+
+def test_nothing_is_left_of_a_board_that_was_deleted_meanwhile(board: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    pause_once(monkeypatch, lambda: board.request("DELETE", "/v1/boards/b"))
+    seal(board)
+    columns = archived_periods.c
+    left = sa.select(columns.period).where(columns.game == board.game, columns.state != "gone")
+    with board.services.database.begin() as connection:
+        assert connection.execute(left).all() == []
 
 
 def test_metadata_that_a_backfill_changes_is_archived(service: Service) -> None:

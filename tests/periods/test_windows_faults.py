@@ -1,10 +1,12 @@
 """Rolling windows: a window is a function of its buckets."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from leaderboard.errors import Interrupted
 from tests.conftest import START, Service
-from tests.periods.running import FreeRun
+from tests.periods.running import DoomedRun, FreeRun
 
 
 def top(service: Service, name: str = "7d", **query: object) -> Any:
@@ -73,3 +75,20 @@ def test_last_metadata_only_into_sealed_hot(service: Service) -> None:
     service.clock.set(now + timedelta(days=2))
     service.services.sealing.run(service.clock.now(), FreeRun())
     assert service.get(path)["entries"] == before["entries"]
+
+
+def test_an_item_that_counts_in_no_listed_period(service: Service) -> None:
+    service.put_board("b", rolling=["7d"], periods=["hour"])
+    service.submit("ada", 9, at=(START - timedelta(hours=2)).isoformat())
+    assert [entry["player"] for entry in top(service)["entries"]] == ["ada"]
+
+
+def test_a_build_that_ended_before_the_first_metadata_came(service: Service) -> None:
+    service.put_board("b", rolling=["7d"])
+    service.submit("ada", 9)
+    service.clock.advance(days=1)
+    service.submit("ada", 5)
+    with suppress(Interrupted):  # behind the first bucket
+        service.services.windows.run(service.clock.now(), DoomedRun(2))
+    service.submit("bob", 1, metadata={"n": 1})
+    assert [entry["score"] for entry in top(service)["entries"]] == [9, 1]
