@@ -33,6 +33,7 @@ from leaderboard.errors import DatabaseUnavailable
 
 EMPTY = "0" * 32
 _PIECE = 10_000
+_CACHE_KB = 65_536
 _COLUMNS = "(archive, position, player, sort_key, rank, metadata)"
 _INSERT = f"INSERT INTO archived_standings {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _COPY = f"COPY archived_standings {_COLUMNS} FROM STDIN"
@@ -90,6 +91,8 @@ class Copies:
         """Adds the next rows, in one transaction; answers the copy as it is then. Raises CopyLost."""
         after = replace(copy, copied=copy.copied + len(rows), digest=add_to_digest(copy.digest, copy.copied, rows))
         with self._database.begin() as connection:
+            if connection.dialect.name == "sqlite":  # the index of the players is written all over
+                connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KB}")
             values = {"copied": after.copied, "digest": after.digest}
             moved = connection.execute(sa.update(archived_periods).where(_is_held(copy)).values(values))
             if moved.rowcount != 1:

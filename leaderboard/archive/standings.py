@@ -58,55 +58,44 @@ class ArchivedStandings:
         """
         return Sheet(self._database, archived, ties)
 
-    def forget(self, game: str, board: str, born: str, player: str) -> int:
-        """Takes a player out of every period of the board; answers out of how many.
+    def forget(self, game: str, board: str, born: str, player: str) -> set[str]:
+        """Takes a player out of every complete period of the board; answers the ids of those.
 
-        Copies under way on that board are given up, for they may be about to write the player: so the player must be
-        out of the store already. Of a pruned period only the name of its winner can be removed; nobody knows who came
-        second.
+        A copy under way is not looked at: it is given up when the store says that its standings changed. Of a pruned
+        period only the name of its winner can be removed; nobody knows who came second.
         """
         board_is = of_board(game, board, born)
-        with writing(self._database) as connection:
-            periods = _give_up_copies(connection, board_is, player)
-            archives = sorted(_find(connection, board_is, player))
+        with self._database.begin() as connection:
+            found = _find(connection, board_is, player)
+        archives, removed = sorted(found), set[int]()
         for start in range(0, len(archives), _PERIODS_AT_ONCE):
             with writing(self._database) as connection:
-                periods += _remove(connection, archives[start : start + _PERIODS_AT_ONCE], player)
+                removed |= _remove(connection, archives[start : start + _PERIODS_AT_ONCE], player)
         with writing(self._database) as connection:  # last: a period may have been pruned meanwhile
-            return periods + _forget_winner(connection, board_is, player)
+            return {found[archive] for archive in removed} | _forget_winner(connection, board_is, player)
 
 
-def _give_up_copies(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> int:
-    """Answers in how many of them the player is already."""
-    query = sa.select(_periods.id).where(board_is, _periods.state == "copying").order_by(_periods.id)
-    copying = connection.execute(query.with_for_update()).scalars().all()
-    if not copying:
-        return 0
-    connection.execute(sa.update(archived_periods).where(_periods.id.in_(copying)).values(state="gone"))
-    held = sa.select(sa.func.count()).where(_standings.archive.in_(copying), _standings.player == player)
-    return connection.execute(held).scalar_one()
-
-
-def _forget_winner(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> int:
-    """Of pruned periods. Answers how many the player had won."""
+def _forget_winner(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> set[str]:
+    """Of pruned periods. Answers those that the player had won."""
     values = {"winner": None, "winner_key": None, "total": _periods.total - 1}
     won = sa.update(archived_periods).where(board_is, IS_COMPLETE, _periods.pruned, _periods.winner == player)
-    return connection.execute(won.values(values)).rowcount
+    return set(connection.execute(won.values(values).returning(_periods.period)).scalars())
 
 
-def _find(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> Sequence[int]:
+def _find(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> dict[int, str]:
     """The complete periods with a row of the player. (Sorted by the database, it would look at all boards.)"""
     there = sa.exists().where(_standings.archive == _periods.id, _standings.player == player)
-    return connection.execute(sa.select(_periods.id).where(board_is, IS_COMPLETE, there)).scalars().all()
+    rows = connection.execute(sa.select(_periods.id, _periods.period).where(board_is, IS_COMPLETE, there))
+    return {row.id: row.period for row in rows}
 
 
-def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> int:
-    """Answers from how many of these periods."""
+def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> set[int]:
+    """Answers from which of these periods."""
     locked = sa.select(_periods.id).where(_periods.id.in_(archives), IS_COMPLETE, ~_periods.pruned)
     archives = connection.execute(locked.order_by(_periods.id).with_for_update()).scalars().all()
     rows = connection.execute(_with_neighbours(connection, archives, player)).all()
     if not rows:
-        return 0
+        return set()
     removals = [
         {
             "archive": row.archive,
@@ -129,7 +118,7 @@ def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> 
             {"archive": row.archive, "new_winner": row.player_behind, "new_winner_key": row.key_behind} for row in won
         ]
         connection.execute(statement, heirs)
-    return len(rows)
+    return {row.archive for row in rows}
 
 
 def _with_neighbours(connection: sa.Connection, archives: Sequence[int], player: str) -> sa.Select[Any]:

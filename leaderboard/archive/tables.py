@@ -73,6 +73,7 @@ api_keys = Table(
 )
 
 _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only as INTEGER
+_Bytewise = Text().with_variant(Text(collation="C"), "postgresql")  # SQLite compares text so by itself
 
 # One row a sealing: a period that was copied, is being copied, or was copied before it was reopened. `state` is
 # copying, complete, or gone (replaced, abandoned, or of a board that was deleted; its rows are removed in time).
@@ -114,12 +115,11 @@ archived_standings = Table(
     metadata,
     Column("archive", _BigId, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("player", Text, nullable=False),
+    Column("player", _Bytewise, nullable=False),
     Column("sort_key", Double, nullable=False),
     Column("rank", Integer, nullable=False),
     Column("metadata", Text, nullable=True),
     Index("ix_archived_standings_player", "archive", "player"),
-    Index("ix_archived_standings_key", "archive", "sort_key"),
     sqlite_with_rowid=False,
 )
 

@@ -22,7 +22,7 @@ from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
 ROWS_AT_ONCE = 2500  # of one script call: bounds how long the store is busy with it
-_PIECES_A_TRANSACTION = 4
+_PIECES_A_TRANSACTION = 8  # SQLite writes the pages of its index once in each
 _UNSEALED_LIVES_ON = timedelta(days=30)
 
 

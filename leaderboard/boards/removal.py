@@ -28,17 +28,17 @@ class Removal:
         meets a period made meanwhile is not carried out: so no period ever lacks what a narrower one still has, which
         is what the short cut of `submit.lua` relies on.
         """
-        removed = 0
+        removed: set[str] = set()
         for _ in range(_MOST_TRIES):
             archived = self._archive.forget(board.game, board.name, board.born, player)
-            done = self._forget_known(board, player)
-            found = sum(count for count in done if count > 0)
-            removed = max(removed, archived, found)
-            if -1 not in done and not archived and not found:
-                return removed
+            complete, hot = self._forget_known(board, player)
+            removed |= archived | hot
+            if complete and not archived and not hot:
+                return sum(not name.startswith("r") for name in removed)  # rolling windows are no periods
         raise StoreUnavailable("New periods keep beginning; try again.")
 
-    def _forget_known(self, board: Board, player: str) -> list[int]:
+    def _forget_known(self, board: Board, player: str) -> tuple[bool, set[str]]:
+        """Whether all periods were looked at, and those that had the player."""
         by_name = [self._registry.known_members(board.keys, name) for name in reversed(PERIOD_NAMES)]
         older = [member for members in by_name for member in members[_NEWEST:]]
         newest = [member for members in by_name for member in members[:_NEWEST]]
@@ -48,15 +48,16 @@ class Removal:
         live = ["r" + member.rstrip("*") for member in windows.split()]
         older_ids = [_id_of(member) for member in older]
         calls = [older_ids[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older_ids), _PERIODS_AT_ONCE)]
-        done = []
+        found: set[str] = set()
         for ids in [*calls, [*map(_id_of, newest), *live]]:
             names = [board.keys.meta, board.keys.known, board.keys.closing]
             for period_id in ids:
                 names += board.keys.triple(period_id)
-            done.append(int(self._store.run("forget", names, [board.ties, player, known, windows])))
-            if done[-1] < 0:
-                break
-        return done
+            answer = self._store.run("forget", names, [board.ties, player, known, windows])
+            if answer is None:
+                return False, found
+            found.update(one.decode() for one in answer)
+        return True, found
 
     def forget_everywhere(self, game: str, player: str) -> dict[str, int]:
         """Removes a player from every board of a game: board -> from how many periods."""

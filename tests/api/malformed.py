@@ -91,13 +91,15 @@ PERIODS = [
 NO_NUMBERS = ["", "x", "NaN", "inf", "Infinity", "1e999999", DIGITS, "%D9%A1", "1,5", "0x1", "+1", "%ff", "null", "1.",
     "1e9999999999", "1%00", "--1", "true", ".5", "01", "1_0"]
 OWN = {
-    "/v1/boards/b/rank": ["", "window=24h&score=1", "score=1&score=1", "score=1&subscore=1", "score=1&subscore=x", "subscore=1",
-        *(f"score={text}" for text in NO_NUMBERS)],
-    "/v1/boards/b/percentile": ["", "p=-1", "window=24h&p=1", "p=101", "p=90%25", "p=50&p=50", "p=1e-999999", "p=0.0000001",
-        "p=100.0000001", *(f"p={text}" for text in NO_NUMBERS)],
-    "/v1/boards/b/scores": ["window=24h", "min=5&max=1", "min=1&min=1", *(f"{m}={x}" for m in ("min", "max") for x in NO_NUMBERS)],
-    "/v1/boards/b/top": ["window=24h", "cursor=", "cursor=x", "cursor=%00", "cursor====", "cursor=%ff", "cursor=" + "A" * 2001,
-        "cursor=" + "A" * 400, "cursor=lQ", "cursor=3QAAAAA", "cursor=%C3%A9", "cursor=a+b/", "cursor=x&cursor=x"],
+    "/v1/boards/b/rank": ["", "score=1&score=1", "score=1&subscore=1", "score=1&subscore=x", "subscore=1",
+        "window=24h&score=1", *(f"score={text}" for text in NO_NUMBERS)],
+    "/v1/boards/b/percentile": ["", "p=-1", "p=101", "p=90%25", "p=50&p=50", "p=1e-999999", "p=0.0000001",
+        "p=100.0000001", "window=24h&p=1", *(f"p={text}" for text in NO_NUMBERS)],
+    "/v1/boards/b/scores": ["min=5&max=1", "min=1&min=1", "window=24h",
+        *(f"{m}={x}" for m in ("min", "max") for x in NO_NUMBERS)],
+    "/v1/boards/b/top": ["cursor=", "cursor=x", "cursor=%00", "cursor====", "cursor=%ff", "cursor=" + "A" * 2001,
+        "cursor=" + "A" * 400, "cursor=lQ", "cursor=3QAAAAA", "cursor=%C3%A9", "cursor=a+b/", "cursor=x&cursor=x",
+        "window=24h"],
 }
 SUBMIT_QUERIES = ["ranks=nope", "ranks=", "ranks=day,", "ranks=none,day", "ranks=hour", "ranks=%ff", "ranks=DAY", "x=1",
     "ranks=all&ranks=all", "backfill=true", "ranks=week,%20day", "ranks=%ED%A0%80", "=", "%00=1"]

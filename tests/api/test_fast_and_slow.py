@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from leaderboard import jsontext
 from leaderboard.boards import items
-from leaderboard.boards.fields import check_player
 from leaderboard.boards.chunks import Item
+from leaderboard.boards.fields import check_player
 from leaderboard.errors import InvalidInput, LeaderboardError
 
 EXAMPLES = int(os.environ.get("ITEMS_EXAMPLES", "400"))

@@ -27,7 +27,7 @@ def test_every_past_table_answers_from_the_archive(tmp_path: Path) -> None:
         before = store.info("memory")["used_memory"]
         counts = json.loads(run(data_dir, "jobs", "run", "seal", "--json").stdout)
         after = store.info("memory")["used_memory"]
-        print(f"{counts}, {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after")
+        print(f"{counts}, {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after")  # noqa: T201 - for -s
         hot = store.zrange("lb:{football:points}:known", 0, -1)
         wanted = set()
         for period, step in EVERY.items():

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from leaderboard.archive import wholes
 from leaderboard.archive.tables import archived_periods
+from leaderboard.boards import copying, sealing
+from leaderboard.errors import Interrupted
 from tests.conftest import Service
 from tests.periods.running import FreeRun
 
@@ -117,3 +119,55 @@ def test_metadata_that_a_backfill_changes_is_archived(service: Service) -> None:
     hot = service.get(path)["entries"]
     seal(service, LONG_AFTER)
     assert service.get(path)["entries"] == hot
+
+
+def test_a_period_that_moves_while_a_player_is_forgotten(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.put_board("b", periods=["day"], retention={"day": 1})
+    service.submit("ada", 10)
+    service.submit("bob", 7)
+    archive = service.services.removal._archive
+    look = archive.forget
+
+    def pause_after(*args: Any) -> int:
+        monkeypatch.setattr(archive, "forget", look)
+        found = look(*args)
+        assert seal(service, LONG_AFTER) == {"sealed": 1, "entries": 2, "dropped": 1}
+        return found
+
+    monkeypatch.setattr(archive, "forget", pause_after)
+    service.request("DELETE", "/v1/boards/b/players/ada")
+    assert day(service) == [("bob", 7)]
+
+
+class DistractedRun(FreeRun):
+    """Something happens at its second checkpoint, and it ends at its third."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def checkpoint(self) -> None:
+        super().checkpoint()
+        if self.checkpoints == 2:
+            self._meanwhile()
+        if self.checkpoints == 3:
+            raise Interrupted("The test ends it here.")
+
+
+def test_no_copy_is_left_under_way(board: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (copying, sealing):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", 1)
+    backfill(board, "bob", 7)
+
+    def meanwhile() -> None:
+        backfill(board, "ada", 20)
+        assert seal(board)["sealed"] == 1
+
+    with pytest.raises(Interrupted):
+        board.services.sealing.run(NEXT_DAY, DistractedRun(meanwhile))
+    seal(board)
+    seal(board, LONG_AFTER)
+    columns = archived_periods.c
+    states = sa.select(columns.state).where(columns.game == board.game)
+    with board.services.database.begin() as connection:
+        assert set(connection.execute(states).scalars()) <= {"complete", "gone"}

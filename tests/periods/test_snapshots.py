@@ -46,7 +46,7 @@ def fill(service: Service, **definition: Any) -> None:
     items = []
     for day in range(3):
         for number, name in enumerate(NAMES):
-            item: dict[str, Any] = {"player": name, "score": (number * 7 + day * 3) % 11 + 12345}
+            item: dict[str, Any] = {"player": name, "score": (number * 7 + day * 3) % 6 + 12345}
             if definition.get("subscore"):
                 item["subscore"] = number
             if number % 3 == 0:
@@ -224,6 +224,7 @@ def test_a_board_with_scores_or_archived_periods_is_not_replaced_unasked(service
         restore(service, file)
     restore(service, file, replace=True)
     assert service.get("/boards/b/top?period=day&id=2026-11-22")["total"] == len(NAMES)
+    assert not service.services.history._archive.has_any(service.game, "b", board.born)
     with pytest.raises(NotFound, match="no board 'nope', only b"):
         restore(service, file, "nope", "other")
     service.put_board("empty")

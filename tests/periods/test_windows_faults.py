@@ -1,8 +1,11 @@
 """Rolling windows: a window is a function of its buckets."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 from leaderboard.errors import Interrupted
 from tests.conftest import START, Service
@@ -83,7 +86,11 @@ def test_an_item_that_counts_in_no_listed_period(service: Service) -> None:
     assert [entry["player"] for entry in top(service)["entries"]] == ["ada"]
 
 
-def test_a_build_that_ended_before_the_first_metadata_came(service: Service) -> None:
+def test_a_build_that_ended_before_the_first_metadata_came(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = service.services.registry
+    monkeypatch.setattr(registry, "everywhere", lambda: registry.all(service.game))
     service.put_board("b", rolling=["7d"])
     service.submit("ada", 9)
     service.clock.advance(days=1)
@@ -92,3 +99,65 @@ def test_a_build_that_ended_before_the_first_metadata_came(service: Service) -> 
         service.services.windows.run(service.clock.now(), DoomedRun(2))
     service.submit("bob", 1, metadata={"n": 1})
     assert [entry["score"] for entry in top(service)["entries"]] == [9, 1]
+
+
+def seal(service: Service, now: datetime) -> None:
+    service.clock.set(now)
+    registry = service.services.registry
+    with patch.object(registry, "everywhere", lambda: registry.all(service.game)):
+        service.services.sealing.run(now, FreeRun())
+
+
+def backfill(service: Service, **item: object) -> None:
+    report = service.bulk([{"board": "b", **item}], backfill="true")
+    assert not report["rejected"], report
+
+
+def test_a_window_that_is_being_built_updates_nobody(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = service.services.registry
+    monkeypatch.setattr(registry, "everywhere", lambda: registry.all(service.game))
+    service.put_board("b", rolling=["7d"], operator="last")
+    service.submit("ada", 9)
+    service.submit("bob", 9)
+    with suppress(Interrupted):  # before anything came into the window
+        service.services.windows.run(service.clock.now(), DoomedRun(1))
+    registry.get(service.game, "b")
+    service.services.store.run(
+        "live",
+        [registry.get(service.game, "b").keys.meta, *registry.get(service.game, "b").keys.triple("r7d:2026-11-23")],
+        [registry.get(service.game, "b").rev, "build", "7d:2026-11-23"],
+    )
+    again = service.submit("ada", 9)
+    assert (again["updated"], [one["updated"] for one in again["periods"].values()]) == (False, [False] * 4)
+
+
+def test_a_hidden_day_that_comes_to_be_listed_is_not_in_the_archive(service: Service) -> None:
+    service.put_board("b", rolling=["7d"], periods=["all", "hour"])
+    service.submit("ada", 9)
+    seal(service, START + timedelta(days=2))
+    service.put_board("b", rolling=["7d"], periods=["all", "hour", "day"])
+    day = service.get("/boards/b/top?period=day&id=2026-11-23")
+    assert (day["total"], day["period"]["state"]) in ((1, "closed"), (0, "closed"))
+
+
+def test_a_day_that_was_hidden_for_a_while(service: Service) -> None:
+    service.put_board("b", rolling=["7d"], periods=["all", "day"], retention={"day": 0})
+    service.submit("ada", 9)
+    service.clock.advance(days=1)
+    service.put_board("b", rolling=["7d"], periods=["all"], retention={"day": 0})
+    seal(service, service.clock.now())
+    backfill(service, player="ada", score=10, at=START.isoformat())
+    service.put_board("b", rolling=["7d"], periods=["all", "day"], retention={"day": 0})
+    path = "/boards/b/top?period=day&id=2026-11-23"
+    before = service.get(path)["entries"]
+    for days in (1, 10, 12):
+        seal(service, START + timedelta(days=days))
+        assert service.get(path)["entries"] == before
+
+
+def test_a_window_added_to_days_that_are_archived(service: Service) -> None:
+    service.put_board("b", periods=["all", "day"], retention={"day": 0})
+    service.submit("ada", 9)
+    seal(service, START + timedelta(days=2))
+    service.put_board("b", rolling=["7d"], periods=["all"], retention={"day": 0})
+    assert [entry["score"] for entry in top(service)["entries"]] == [9]

@@ -37,7 +37,7 @@ class Turns:
         """
         actors = [
             _Actor(
-                name, work, self._chance.choice((1.0, 1.0, 0.1)), self._chance.choice((0, self._chance.randint(1, 40)))
+                name, work, self._chance.choice((1.0, 1.0, 0.1)), self._chance.choice((0, self._chance.randint(1, 24)))
             )
             for name, work in works.items()
         ]

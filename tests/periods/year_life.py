@@ -187,7 +187,7 @@ class Life:
         backfill = chance.random() < 0.3 if backfill is None else backfill
         single = not backfill and chance.random() < 0.4
         players = [player for player in PLAYERS if player != but]
-        count = 1 if single else chance.randint(1, 6)
+        count = 1 if single or crowd else chance.randint(1, 6)
         items = [self._item(backfill=backfill, players=players) for _ in range(count)]
         if crowd:  # many in one place
             items = [{**items[0], "player": player} for player in chance.sample(players, chance.randint(1, 7))]

@@ -1,22 +1,23 @@
 -- Removes a player from some periods at once, the narrowest first, and from the windows that are live.
 -- KEYS   1 meta, 2 known, 3 closing, then three a period or window: standings, dense, metadata
 -- ARGV   1 ties, 2 player, 3 how many periods the caller knows, 4 the windows it knows
--- ANSWER from how many of them, or -1 where there are others by now
+-- ANSWER the ids of those it was in, or false where there are others by now
 local windows = redis.call('HGET', KEYS[1], 'windows') or ''
-if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[3]) or windows ~= ARGV[4] then return -1 end
+if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[3]) or windows ~= ARGV[4] then return false end
 redis.call('HINCRBY', KEYS[1], 'forgets', 1) -- standings that are on their way back from the archive are read again
-local removed = 0
+local removed = {}
 for n = 4, #KEYS, 3 do
   local key = redis.call('ZSCORE', KEYS[n], ARGV[2])
   if key then
     redis.call('ZREM', KEYS[n], ARGV[2])
     redis.call('HDEL', KEYS[n + 2], ARGV[2])
-    redis.call('HDEL', KEYS[3], string.sub(KEYS[n], #KEYS[1] - 3)) -- a copy of it that is being made is none any more
-    removed = removed + 1
+    local id = string.sub(KEYS[n], #KEYS[1] - 3)
+    redis.call('HDEL', KEYS[3], id) -- a copy of it that is being made is none any more
+    removed[#removed + 1] = id
     if ARGV[1] == 'dense' and redis.call('ZCOUNT', KEYS[n], key, key) == 0 then
       redis.call('ZREM', KEYS[n + 1], string.format('%.17g', tonumber(key)))
     end
   end
 end
-if removed > 0 then redis.call('HINCRBY', KEYS[1], 'version', 1) end
+if #removed > 0 then redis.call('HINCRBY', KEYS[1], 'version', 1) end
 return removed

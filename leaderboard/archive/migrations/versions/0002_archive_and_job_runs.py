@@ -16,7 +16,7 @@ def upgrade() -> None:
         "archived_standings",
         sa.Column("archive", _big_id, nullable=False, autoincrement=False),
         sa.Column("position", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("player", sa.Text, nullable=False),
+        sa.Column("player", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("sort_key", sa.Double, nullable=False),
         sa.Column("rank", sa.Integer, nullable=False),
         sa.Column("metadata", sa.Text, nullable=True),
@@ -24,7 +24,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_archived_standings_player", "archived_standings", ["archive", "player"])
-    op.create_index("ix_archived_standings_key", "archived_standings", ["archive", "sort_key"])
     op.create_table(
         "archived_removals",
         sa.Column("archive", _big_id, nullable=False, autoincrement=False),
