@@ -133,13 +133,11 @@ class Registry:
     def adopt(self, board: Board, now: datetime, fill: Callable[[str], None], *, replace: bool) -> None:
         """Puts a board and its data in the place of whatever has its name; nobody sees anything in between.
 
-        `fill` is to put the data into place, quickly; it is given the token of the board's lock. Raises Conflict if
-        there is data already and not `replace`.
+        `fill`, given the lock's token, is to put the data into place. Raises Conflict if there is some, not `replace`.
         """
         with lock(self._store, board.keys.lock) as token:
             row = self._row(board.game, board.name)
-            old = row and self._parsed(board.game, row)
-            if old and not replace and self.has_data(old):
+            if (old := self._parsed(board.game, row) if row else None) and not replace and self.has_data(old):
                 raise Conflict(f"Board {board.name!r} has scores already.", code="board_has_scores")
             self._clear(board.keys)  # before the definition is saved, by which it could not be read
             if old:

@@ -36,6 +36,9 @@ def test_every_past_table_answers_from_the_archive(tmp_path: Path) -> None:
         tables = football.league_tables(football.results(), wanted)
         for period, period_id in sorted(wanted):
             assert table(url, key, period, period_id) == tables[period, period_id], period_id
+        exported = run(data_dir, "export", "football", "points", "--period", "year", "--id", "2015").stdout.splitlines()
+    rows = [(row["player"], row["score"], row["subscore"]) for row in map(json.loads, exported)]
+    assert rows == tables["year", "2015"]
     assert counts["sealed"] > 10_000
     assert counts["dropped"] > 10_000
     assert after < before / 5

@@ -166,13 +166,16 @@ class ModelGame:
     def _apply(self, board: str, touched: list[Period], entry: Entry) -> Outcome:
         target = self.boards[board]
         standings = {period: target.open_standing(period) for period in touched}
+        for period in touched:
+            target.states.touched(period)
         for standing in standings.values():
             target.rules.check(standing.after(entry.player, entry.values))
         outcomes = {}
         for period, standing in standings.items():
             before = standing.player(entry.player)
             updated = standing.offer(entry)
-            target.states.written(period, updated=updated)
+            if updated:
+                target.states.reopened(period)
             after = standing.player(entry.player)
             outcomes[period.name] = PeriodOutcome(
                 period=period,

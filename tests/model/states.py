@@ -19,10 +19,14 @@ class States:
     def of(self, period: Period) -> frozenset[str]:
         return self._states.get(period, CLOSED)
 
-    def written(self, period: Period, *, updated: bool) -> None:
-        """It opens again; or it may, where the submission changed nothing."""
+    def touched(self, period: Period) -> None:
+        """It may open again: one that is in the archive alone comes back before anybody knows what will change."""
         if period in self._states:
-            self._states[period] = CLOSED if updated else self._states[period] | CLOSED
+            self._states[period] |= CLOSED
+
+    def reopened(self, period: Period) -> None:
+        """Something in it is another thing than what was sealed."""
+        self._states.pop(period, None)
 
     def sealed(self, periods: Iterable[Period], *, whole: bool) -> None:
         """The job has come to all of these, or to some."""

@@ -82,7 +82,7 @@ class Tap:
             with self._begin() as connection:
                 yield connection
             return
-        self._turns.switch()
+        self._turns.switch("transaction")
         fault = self._fault()
         if fault is not None and fault.when != "after":
             raise fault.error(database=True)
