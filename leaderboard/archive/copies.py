@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from leaderboard.archive import pruning
 from leaderboard.archive.database import Database
 from leaderboard.archive.periods import (
-    IS_COMPLETE,
+    IN_ONE_QUERY,
+    IS_UNDER_WAY,
+    IS_WHOLE,
     Archived,
     ArchiveMismatch,
     CopyLost,
@@ -62,30 +64,27 @@ class Copies:
     ) -> Copy:
         """Begins a copy of the standings named by `token`, or takes over the one there is.
 
-        Copies of that period under other tokens are given up. If this very token was copied to its end already, the
-        answer is that copy, `copied` being its total; `is_complete` tells.
+        Copies of that period under way with other tokens are given up. If this very token was copied to its end
+        already, the answer is that copy, `copied` being its total; `is_whole` tells.
         """
         with writing(self._database) as connection:
             lock_period(connection, ref.game, ref.board, ref.born, ref.period)
-            copying = sa.and_(is_period(ref), _periods.state == "copying")
-            set_gone(connection, copying, _periods.token != token)
+            set_gone(connection, is_period(ref), IS_UNDER_WAY, _periods.token != token)
             query = sa.select(archived_periods).where(is_period(ref), _periods.token == token)
             row = connection.execute(query.where(_periods.state != "gone")).first()
             if row is None:
                 return _insert(connection, ref, starts_at, ends_at, token=token, holder=holder, now=now)
-            if row.state == "complete":
+            if row.state != "copying":
                 return Copy(row.id, row.total, row.digest, row.holder, token)
             values = {"holder": holder, "changed_at": now}
             connection.execute(sa.update(archived_periods).where(_periods.id == row.id).values(values))
             return Copy(row.id, row.copied, row.digest, holder, token)
 
-    def is_complete(self, copy: Copy) -> bool:
-        """Whether it has been completed, by whomever."""
+    def is_whole(self, copy: Copy) -> bool:
+        """Whether it has been copied to its end and verified, by whomever."""
+        query = sa.select(_periods.id).where(_periods.id == copy.id, IS_WHOLE)
         with self._database.begin() as connection:
-            return (
-                connection.execute(sa.select(_periods.id).where(_periods.id == copy.id, IS_COMPLETE)).first()
-                is not None
-            )
+            return connection.execute(query).first() is not None
 
     def append(self, copy: Copy, rows: Sequence[Row]) -> Copy:
         """Adds the next rows, in one transaction; answers the copy as it is then. Raises CopyLost."""
@@ -104,17 +103,17 @@ class Copies:
             write_rows(connection, numbered)
         return after
 
-    def complete(self, copy: Copy, total: int, now: datetime) -> Archived:
-        """Reads the whole copy back, and if it is what was copied, puts it in the place of an earlier one.
+    def verify(self, copy: Copy, total: int, now: datetime) -> Archived:
+        """Reads the whole copy back; if it is what was copied, `wholes.complete` may put it in an earlier one's place.
 
-        Does nothing to one that is complete already. Raises CopyLost; ArchiveMismatch, the copy then being given up,
+        Does nothing to one that was verified already. Raises CopyLost; ArchiveMismatch, the copy then being given up,
         if its rows are not `total` in number, or not those that were appended, or not in order.
         """
         with self._database.begin() as connection:
             row = connection.execute(sa.select(archived_periods).where(_periods.id == copy.id)).first()
         if row is None:
             raise _lost()
-        if row.state == "complete":
+        if row.state in ("verified", "complete"):
             return to_archived(row)
         first, wrong = self._verify(copy, total)
         if wrong is not None:
@@ -124,7 +123,11 @@ class Copies:
             raise ArchiveMismatch(f"The archived copy of {row.period} of board {row.board!r} is given up: {wrong}.")
         winner, winner_key = (first.player, first.key) if first else (None, None)
         result = {"total": total, "winner": winner, "winner_key": winner_key}
-        self._replace(copy, row, {"state": "complete", **result, "changed_at": now})
+        values = {"state": "verified", **result, "changed_at": now}
+        with self._database.begin() as connection:
+            done = connection.execute(sa.update(archived_periods).where(_is_held(copy)).values(values))
+            if done.rowcount != 1:
+                raise _lost()
         return Archived(row.id, row.name, row.period, total, winner, winner_key, pruned=False)
 
     def abandon(self, copy: Copy) -> None:
@@ -132,10 +135,17 @@ class Copies:
         with self._database.begin() as connection:
             set_gone(connection, _periods.id == copy.id, _periods.holder == copy.holder, _periods.state == "copying")
 
-    def abandon_period(self, ref: PeriodRef) -> None:
-        """Gives up every copy of the period, complete ones too: it has no entries any more."""
+    def give_up(self, tokens: Sequence[str]) -> None:
+        """Gives up copies that are verified and turned out not to be what stands in the store."""
         with self._database.begin() as connection:
-            set_gone(connection, is_period(ref), _periods.state != "gone")
+            for start in range(0, len(tokens), IN_ONE_QUERY):
+                some = _periods.token.in_(tokens[start : start + IN_ONE_QUERY])
+                set_gone(connection, some, _periods.state == "verified")
+
+    def give_up_stale(self, before: datetime) -> int:
+        """Gives up copies that nobody has gone on with since a time; answers how many."""
+        with self._database.begin() as connection:
+            return set_gone(connection, IS_UNDER_WAY, _periods.changed_at <= before)
 
     def drop_board(self, game: str, board: str, *, born: str | None = None, names: Sequence[str] | None = None) -> int:
         """Gives up all of a board, or its periods of those names; `prune` removes the rows. Answers how many copies."""
@@ -187,15 +197,6 @@ class Copies:
                 return
             end = found[-1][0] + 1
             yield found[0][0], end, [Row(*row) for _, *row in found]
-
-    def _replace(self, copy: Copy, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
-        with writing(self._database) as connection:
-            lock_period(connection, row.game, row.board, row.born, row.period)
-            ref = PeriodRef(row.game, row.board, row.born, row.name, row.period)
-            set_gone(connection, is_period(ref), IS_COMPLETE, _periods.id != copy.id)
-            done = connection.execute(sa.update(archived_periods).where(_is_held(copy)).values(**values))
-            if done.rowcount != 1:
-                raise _lost()
 
 
 def _insert(

@@ -15,6 +15,8 @@ from leaderboard.errors import Interrupted, LeaderboardError, Unavailable
 
 # A constant in the statement, not a parameter: only so may the planner use the index of the complete ones alone.
 IS_COMPLETE = archived_periods.c.state == sa.literal_column("'complete'")
+IS_UNDER_WAY = archived_periods.c.state.in_(("copying", "verified"))
+IS_WHOLE = archived_periods.c.state.in_(("verified", "complete"))
 IN_ONE_QUERY = 500  # values in one list of a statement
 _NUMBERS = struct.Struct("<qdq")
 

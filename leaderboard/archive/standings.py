@@ -6,7 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY, IS_COMPLETE, Archived, is_row_of, of_board, to_archived, writing
+from leaderboard.archive.periods import (
+    IN_ONE_QUERY,
+    IS_COMPLETE,
+    IS_WHOLE,
+    Archived,
+    is_row_of,
+    of_board,
+    to_archived,
+    writing,
+)
 from leaderboard.archive.sheets import Sheet
 from leaderboard.archive.tables import archived_periods, archived_removals, archived_standings
 
@@ -59,10 +68,10 @@ class ArchivedStandings:
         return Sheet(self._database, archived, ties)
 
     def forget(self, game: str, board: str, born: str, player: str) -> set[str]:
-        """Takes a player out of every complete period of the board; answers the ids of those.
+        """Takes a player out of every period of the board that was copied whole; answers the ids of those.
 
-        A copy under way is not looked at: it is given up when the store says that its standings changed. Of a pruned
-        period only the name of its winner can be removed; nobody knows who came second.
+        A copy that is not whole is not looked at: it is given up when the store says that its standings changed. Of a
+        pruned period only the name of its winner can be removed; nobody knows who came second.
         """
         board_is = of_board(game, board, born)
         with self._database.begin() as connection:
@@ -83,15 +92,15 @@ def _forget_winner(connection: sa.Connection, board_is: sa.ColumnElement[bool], 
 
 
 def _find(connection: sa.Connection, board_is: sa.ColumnElement[bool], player: str) -> dict[int, str]:
-    """The complete periods with a row of the player. (Sorted by the database, it would look at all boards.)"""
+    """The whole copies with a row of the player. (Sorted by the database, it would look at all boards.)"""
     there = sa.exists().where(_standings.archive == _periods.id, _standings.player == player)
-    rows = connection.execute(sa.select(_periods.id, _periods.period).where(board_is, IS_COMPLETE, there))
+    rows = connection.execute(sa.select(_periods.id, _periods.period).where(board_is, IS_WHOLE, there))
     return {row.id: row.period for row in rows}
 
 
 def _remove(connection: sa.Connection, archives: Sequence[int], player: str) -> set[int]:
     """Answers from which of these periods."""
-    locked = sa.select(_periods.id).where(_periods.id.in_(archives), IS_COMPLETE, ~_periods.pruned)
+    locked = sa.select(_periods.id).where(_periods.id.in_(archives), IS_WHOLE, ~_periods.pruned)
     archives = connection.execute(locked.order_by(_periods.id).with_for_update()).scalars().all()
     rows = connection.execute(_with_neighbours(connection, archives, player)).all()
     if not rows:

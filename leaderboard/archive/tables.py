@@ -76,7 +76,8 @@ _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by 
 _Bytewise = Text().with_variant(Text(collation="C"), "postgresql")  # SQLite compares text so by itself
 
 # One row a sealing: a period that was copied, is being copied, or was copied before it was reopened. `state` is
-# copying, complete, or gone (replaced, abandoned, or of a board that was deleted; its rows are removed in time).
+# copying; verified (all is there, but the store has not said yet that it is still what stands there); complete; or
+# gone (replaced, given up, or of a board that was deleted; its rows are removed in time).
 archived_periods = Table(
     "archived_periods",
     metadata,

@@ -7,8 +7,8 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     quick      nothing but one ZADD an item and period is needed
     stride     keys a slot: 1 (standings) or 3 (with dense and metadata)
     slots      the periods: {id, name: "week:2026-W47", ends (Unix milliseconds), closes, expires (seconds), late,
-               absent (as of how many drops it is not in the archive)}; the rolling windows: {id, expires, buckets
-               (slots, newest first) where it is derived from them}; the buckets that such windows read: {id}
+               absent (as of how many drops it is not in the archive)}; the rolling windows: {id, window, expires,
+               buckets (slots, newest first) where it is derived from them}; the buckets that such windows read: {id}
     backfill, windows            what the caller does and knows, see `Situation`
     rule       how a rolling window is derived, see store/lua/windows.lua
     profiles   which slots a submission touches, narrowest first: [slot, show, inside...] (numbers from 1)

@@ -16,7 +16,7 @@ from leaderboard.archive.periods import PeriodRef, Row
 from leaderboard.archive.wholes import Whole
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import Period
-from leaderboard.boards.slots import end_ms
+from leaderboard.boards.slots import closes, end_ms
 from leaderboard.running import Run
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
@@ -38,7 +38,7 @@ class Standings:
     @property
     def ref(self) -> PeriodRef:
         """What the archive calls the period."""
-        return PeriodRef(self.board.game, self.board.name, self.board.born, self.period.name, self.period.id)
+        return _ref(self.board, self.period)
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
@@ -65,7 +65,7 @@ class Copying:
         return found
 
     def copy_small(self, some: Sequence[Standings], now: datetime, run: Run) -> list[Standings]:
-        """Copies standings of few rows in one transaction; answers those that are copied."""
+        """Copies standings of few rows in one transaction; answers those that are copied and verified."""
         answers = self._store.run_all([_copy(one, one.token, 0) for one in some])
         filled, copied = [], []
         for one, answer in zip(some, answers, strict=True):
@@ -82,7 +82,7 @@ class Copying:
         False where they changed meanwhile. Raises Interrupted, Unavailable, ArchiveMismatch.
         """
         copy = self._copies.begin(one.ref, *one.bounds, token=one.token, holder=run.token, now=now)
-        if self._copies.is_complete(copy):
+        if self._copies.is_whole(copy):
             return True
         while copy.copied < one.total:
             run.checkpoint()
@@ -91,13 +91,32 @@ class Copying:
                 self._copies.abandon(copy)
                 return False
             copy = self._copies.append(copy, rows)
-        self._copies.complete(copy, one.total, now)
+        self._copies.verify(copy, one.total, now)
         return True
 
     def seal(self, some: Sequence[Standings], now: datetime) -> list[Standings]:
-        """Seals those whose standings are still the ones that were copied; answers them."""
+        """Seals those whose standings are still the ones that were copied; answers them.
+
+        The order matters: only when the store has said that a copy is what stands there is it made complete. A copy of
+        what has changed since never takes the place of another, however long its maker was held up.
+        """
         answers = self._store.run_all([_seal(one, now) for one in some]) if some else []
-        return [one for one, sealed in zip(some, answers, strict=True) if sealed]
+        sealed = [one for one, answer in zip(some, answers, strict=True) if answer]
+        self._copies.give_up([one.token for one in some if one not in sealed])
+        self.confirm([(one.board, one.period, one.token) for one in sealed], now)
+        return sealed
+
+    def confirm(self, sealed: Sequence[tuple[Board, Period, str]], now: datetime) -> None:
+        """Makes the copies of sealed periods complete; a period whose copy was lost is to be sealed anew."""
+        complete = wholes.complete(
+            self._database, [(_ref(board, period), token) for board, period, token in sealed], now
+        )
+        calls = []
+        for board, period, token in sealed:
+            again = "" if token in complete else closes(board, period)
+            calls.append(Call("confirm", [board.keys.open, board.keys.closing], [period.id, token, again]))
+        if calls:
+            self._store.run_all(calls)
 
     def _rows(self, one: Standings, copy: Copy) -> list[Row]:
         """The next rows, as many as make a transaction worth its while; [] where the standings have changed."""
@@ -112,6 +131,10 @@ class Copying:
                 return []
             rows += _ranked(one.board.ties, start, *answer)
         return rows
+
+
+def _ref(board: Board, period: Period) -> PeriodRef:
+    return PeriodRef(board.game, board.name, board.born, period.name, period.id)
 
 
 def _begin(board: Board, period: Period, now: datetime) -> Call:

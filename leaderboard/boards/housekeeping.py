@@ -37,6 +37,7 @@ class Housekeeping:
         for game, board, born, name in self._orphans(now):
             run.checkpoint()
             counts["given_up"] += self._copies.drop_board(game, board, born=born, names=[name])
+        counts["given_up"] += self._copies.give_up_stale(now - _SETTLED)
         counts["retired"] = self._copies.retire(self._keep_days, now, checkpoint=run.checkpoint)
         counts["rows"] = self._copies.prune(checkpoint=run.checkpoint)
         counts["runs"] = self._runs.prune()

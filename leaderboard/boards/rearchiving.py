@@ -44,7 +44,8 @@ class Rearchiving:
             return
         if self._copy is not None:
             self._append(head)
-            self._copies.complete(self._copy, self._ranks.count, self._now)
+            self._copies.verify(self._copy, self._ranks.count, self._now)
+            wholes.complete(self._database, [(self._named(head)[0], self._copy.token)], self._now)
         elif self._rows:
             ref, starts, ends = self._named(head)
             self._wholes.append(Whole(ref, starts, ends, secrets.token_hex(8), self._rows))
@@ -58,6 +59,7 @@ class Rearchiving:
     def finish(self) -> None:
         """Writes what is not written yet."""
         wholes.store(self._database, self._wholes, holder=self._holder, now=self._now)
+        wholes.complete(self._database, [(one.ref, one.token) for one in self._wholes], self._now)
         self._wholes, self._waiting = [], 0
 
     def _append(self, head: PeriodHead) -> None:

@@ -10,7 +10,7 @@ A change fences writers out first (it removes `rev`), under a lock; a writer tha
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,12 @@ from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.archive.tables import boards
+from leaderboard.boards import windows
+from leaderboard.boards.contents import Contents
 from leaderboard.boards.definition import Board, new_board, new_rev
 from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.periods import PERIOD_NAMES
+from leaderboard.boards.revival import Revival
 from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.keys import BoardKeys
@@ -31,7 +34,6 @@ from leaderboard.store.locks import lock
 
 _NAME = re.compile(BOARD_NAME)
 _MOST_CACHED = 10_000
-_KEYS_AT_ONCE = 1000
 
 
 class Registry:
@@ -42,6 +44,8 @@ class Registry:
         self._database = database
         self._copies = copies
         self._archive = archive
+        self._contents = Contents(store)
+        self._revival = Revival(store, archive)
         self._cached: dict[tuple[str, str], Board] = {}
         self._listed: dict[tuple[str, str], Board] = {}
 
@@ -107,7 +111,7 @@ class Registry:
             row = self._row(game, name)
             if row is None:
                 board = new_board(game, name, definition)
-                self._purge(keys, PERIOD_NAMES)
+                self._contents.purge(keys, PERIOD_NAMES)
                 self._save(board, now, new=True)
                 self._define(board, token)
                 return board, True
@@ -122,7 +126,7 @@ class Registry:
         with lock(self._store, keys.lock):
             if self._row(game, name) is None:
                 raise UnknownBoard(name)
-            self._clear(keys)
+            self._contents.clear(keys)
             self._copies.drop_board(game, name)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
@@ -139,7 +143,7 @@ class Registry:
             row = self._row(board.game, board.name)
             if (old := self._parsed(board.game, row) if row else None) and not replace and self.has_data(old):
                 raise Conflict(f"Board {board.name!r} has scores already.", code="board_has_scores")
-            self._clear(board.keys)  # before the definition is saved, by which it could not be read
+            self._contents.clear(board.keys)  # before the definition is saved, by which it could not be read
             if old:
                 self._copies.drop_board(old.game, old.name, born=old.born)
             self._save(board, now, new=row is None)
@@ -148,7 +152,7 @@ class Registry:
 
     def has_data(self, board: Board) -> bool:
         """Whether it has scores, or periods in the archive."""
-        return self._has_scores(board.keys) or self._archive.has_any(board.game, board.name, board.born)
+        return self._contents.has_scores(board.keys) or self._archive.has_any(board.game, board.name, board.born)
 
     def keep_metadata(self, board: Board, now: datetime) -> Board:
         """Tells every writer of the board that scores now come with metadata."""
@@ -161,16 +165,19 @@ class Registry:
                     self._store.client.hdel(board.keys.meta, "rev")
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)
                 self._save(changed, now, new=False)
-                self._drop_windows(board.keys)  # from now on they are derived
+                self._contents.drop_windows(board.keys)  # from now on they are derived
                 self._define(changed, token)
         return self.fresh(board.game, board.name)
 
     def known_members(self, keys: BoardKeys, name: str, offset: int = 0, count: int = -1) -> list[str]:
         """The periods of one name that have (or had) data, newest first, as `name:id`."""
-        _, _, members = self._store.run("known", [keys.meta, keys.known], [name, offset, count])
-        return [member.decode() for member in members]
+        return self._contents.members(keys, name, offset, count)
 
     def _change(self, old: Board, new: Board, token: str, now: datetime) -> Board:
+        unlisted = [name for name in old.periods if name not in new.periods]
+        for window in (windows.current(new.calendar, name, now) for name in new.rolling):
+            if window.as_of.name in unlisted:  # the archive will not have them any more, but the window reads them
+                self._revival.bring(old, window.buckets)
         with translated():
             self._store.client.hdel(old.keys.meta, "rev")  # the fence; should this die, `fresh` looks for the truth
         try:
@@ -181,37 +188,17 @@ class Registry:
         self._save(new, now, new=False)
         # What the new definition does not keep, or reads in another way (then there are no scores), goes.
         if old.fixed_differences(new.definition):
-            self._purge(old.keys, PERIOD_NAMES)
+            self._contents.purge(old.keys, PERIOD_NAMES)
         else:
-            self._purge(old.keys, set(old.kept) ^ set(new.kept))
-            if gone := [name for name in old.periods if name not in new.periods]:
-                self._copies.drop_board(old.game, old.name, born=old.born, names=gone)
-        self._adapt(old, new, now)
+            self._contents.purge(old.keys, set(old.kept) ^ set(new.kept))
+            self._contents.relist(old, new)
+            if unlisted:
+                self._copies.drop_board(old.game, old.name, born=old.born, names=unlisted)
+        self._contents.adapt(old, new, now)
         if old.rolling != new.rolling or old.fixed_differences(new.definition):
-            self._drop_windows(old.keys)
+            self._contents.drop_windows(old.keys)
         self._define(new, token)
         return new
-
-    def _adapt(self, old: Board, new: Board, now: datetime) -> None:
-        """Gives the periods that are there what another retention or max_entries means for them."""
-        keep = new.definition["max_entries"]
-        trims = keep is not None and keep != old.definition["max_entries"]
-        if not trims and old.definition["retention"] == new.definition["retention"]:
-            return
-        unsealed = {period_id.decode() for period_id in self._store.run("due", [new.keys.open], ["+inf", -1])}
-        for name in new.kept:
-            for members in _batched(self.known_members(new.keys, name), _KEYS_AT_ONCE):
-                for period_id in map(_id_of, members):
-                    keys = [new.keys.standings(period_id), new.keys.dense(period_id), new.keys.metadata(period_id)]
-                    sealed = period_id != "all" and period_id not in unsealed
-                    trimmed = [*keys, new.keys.closing], [keep, new.ties, _KEYS_AT_ONCE, period_id]
-                    while trims and not sealed and self._store.run("trim", *trimmed):
-                        pass
-                    expires = new.expires_at(new.calendar.parse(name, period_id), now)
-                    if expires is not None:
-                        with translated():
-                            for key in keys:
-                                self._store.client.expireat(key, expires)
 
     def _check_change(self, old: Board, new: Board) -> None:
         fixed = old.fixed_differences(new.definition)
@@ -249,51 +236,3 @@ class Registry:
             else:
                 where = (boards.c.game == board.game, boards.c.name == board.name)
                 connection.execute(sa.update(boards).where(*where).values(**values))
-
-    def _clear(self, keys: BoardKeys) -> None:
-        """Removes all its keys, `meta` first, which fences writers out."""
-        self._drop_windows(keys, "rev")
-        with translated():
-            self._store.client.delete(keys.meta)
-        self._purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
-        with translated():
-            self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
-
-    def _drop_windows(self, keys: BoardKeys, fence: str = "windows") -> None:
-        """Removes the rolling windows, behind the fence; they are built again as they are wanted."""
-        with translated():
-            live = as_text(self._store.client.hget(keys.meta, "windows") or "")
-            self._store.client.hdel(keys.meta, "windows", fence)
-            names = [key for member in live.split() for key in keys.triple("r" + member.rstrip("*"))]
-            if names:
-                self._store.client.unlink(*names)
-
-    def _has_scores(self, keys: BoardKeys) -> bool:
-        members = [member for name in PERIOD_NAMES for member in self.known_members(keys, name)]
-        with translated():
-            return any(
-                self._store.client.exists(*(keys.standings(_id_of(member)) for member in some))
-                for some in _batched(members, _KEYS_AT_ONCE)
-            )
-
-    def _purge(self, keys: BoardKeys, names: Iterable[str]) -> None:
-        for name in names:
-            for members in _batched(self.known_members(keys, name), _KEYS_AT_ONCE):
-                ids = [_id_of(member) for member in members]
-                spelled = [
-                    spell(period_id) for period_id in ids for spell in (keys.standings, keys.dense, keys.metadata)
-                ]
-                with translated():
-                    self._store.client.unlink(*spelled)
-                    self._store.client.zrem(keys.known, *members)
-                    self._store.client.zrem(keys.open, *ids)
-                    self._store.client.hdel(keys.closing, *ids)
-
-
-def _id_of(member: str) -> str:
-    return member.split(":", 1)[1]
-
-
-def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

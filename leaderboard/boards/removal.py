@@ -9,7 +9,7 @@ from leaderboard.store.connection import Store, as_text, translated
 
 _PERIODS_AT_ONCE = 500
 _NEWEST = 3  # of each name: the current one, one in its grace, one that a clock ahead has begun
-_MOST_TRIES = 5
+_MOST_TRIES = 20
 
 
 class Removal:
@@ -30,21 +30,22 @@ class Removal:
         """
         removed: set[str] = set()
         for _ in range(_MOST_TRIES):
+            with translated():
+                meta = self._store.client.hmget(board.keys.meta, ["windows", "drops"])
+            windows, drops = as_text(meta[0] or ""), as_text(meta[1] or "0")
             archived = self._archive.forget(board.game, board.name, board.born, player)
-            complete, hot = self._forget_known(board, player)
+            complete, hot = self._forget_known(board, player, windows, drops)
             removed |= archived | hot
             if complete and not archived and not hot:
                 return sum(not name.startswith("r") for name in removed)  # rolling windows are no periods
-        raise StoreUnavailable("New periods keep beginning; try again.")
+        raise StoreUnavailable("The periods of this board keep changing; try again.")
 
-    def _forget_known(self, board: Board, player: str) -> tuple[bool, set[str]]:
+    def _forget_known(self, board: Board, player: str, windows: str, drops: str) -> tuple[bool, set[str]]:
         """Whether all periods were looked at, and those that had the player."""
         by_name = [self._registry.known_members(board.keys, name) for name in reversed(PERIOD_NAMES)]
         older = [member for members in by_name for member in members[_NEWEST:]]
         newest = [member for members in by_name for member in members[:_NEWEST]]
         known = len(older) + len(newest)
-        with translated():
-            windows = as_text(self._store.client.hget(board.keys.meta, "windows") or "")
         live = ["r" + member.rstrip("*") for member in windows.split()]
         older_ids = [_id_of(member) for member in older]
         calls = [older_ids[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older_ids), _PERIODS_AT_ONCE)]
@@ -53,7 +54,7 @@ class Removal:
             names = [board.keys.meta, board.keys.known, board.keys.closing]
             for period_id in ids:
                 names += board.keys.triple(period_id)
-            answer = self._store.run("forget", names, [board.ties, player, known, windows])
+            answer = self._store.run("forget", names, [board.ties, player, known, windows, drops])
             if answer is None:
                 return False, found
             found.update(one.decode() for one in answer)

@@ -4,7 +4,8 @@
 
 The order makes every step safe to be killed after, to be done twice, and to be done by two at once: the mark that
 closes periods only moves forward; the archive adds to a copy only where its holder left off; the store seals a period
-only if the standings that were copied still stand; and only what the archive holds complete loses its keys.
+only if the standings that were copied still stand; only then may the copy take an earlier one's place; and only what
+the archive holds complete loses its keys.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,8 +63,9 @@ class Sealing:
         """The periods to seal, some at a time, until none is left that was not tried."""
         tried: dict[str, set[str]] = {board.born: set() for board in boards}
         while boards:
-            calls = [_due(board, now, len(tried[board.born])) for board in boards]
-            work = _fresh(boards, self._store.run_all(calls), tried)
+            self._confirm(boards, now)
+            answers = self._store.run_all([_due(board, now, len(tried[board.born])) for board in boards])
+            work = _fresh(boards, answers, tried)
             boards = _boards_of(work)
             if work:
                 closed = self._close(boards, now)
@@ -78,6 +80,16 @@ class Sealing:
             boards = _boards_of(work)
             if work:
                 yield work
+
+    def _confirm(self, boards: Sequence[Board], now: datetime) -> None:
+        """Does what is left of sealings that were broken off at their very end."""
+        left = []
+        calls = [Call("unconfirmed", [board.keys.open, board.keys.closing], []) for board in boards]
+        for board, unconfirmed in zip(boards, self._store.run_all(calls), strict=True):
+            pairs = zip(unconfirmed[::2], unconfirmed[1::2], strict=True)
+            left += [(board, board.named(period_id.decode()), token.decode()) for period_id, token in pairs]
+        if left:
+            self._copying.confirm(left, now)
 
     def _close(self, boards: Sequence[Board], now: datetime) -> set[str]:
         """Moves the mark of each board to where its grace ends; answers those that are still the same board."""
@@ -130,7 +142,7 @@ class Sealing:
             archived = self._archive.find(board.game, board.name, board.born, ids) if ids else {}
             for period in periods:
                 keys, member = board.keys, f"{period.name}:{period.id}"
-                names = [keys.meta, keys.known, keys.open, *keys.triple(period.id)]
+                names = [keys.meta, keys.known, keys.open, keys.closing, *keys.triple(period.id)]
                 if period.name not in board.periods:  # a bucket that only rolling windows read
                     calls.append(Call("drop", names, [board.rev, period.id, member, -1, ""]))
                 elif period.id in archived:

@@ -41,7 +41,7 @@ class Slots:
         known = self._numbers.get(window.key_id)
         if known is not None:
             return known
-        message: dict[str, Any] = {"id": window.key_id, "expires": self.board.window_expires_at(window)}
+        message: dict[str, Any] = {"id": window.key_id, "window": True, "expires": self.board.window_expires_at(window)}
         if is_derived(self.board):
             message["buckets"] = [self._bucket_number(bucket) for bucket in window.buckets]
         return self._add(window.key_id, Slot(window.as_of, window.key_id, message))

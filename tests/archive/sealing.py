@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from leaderboard.archive import wholes
 from leaderboard.archive.copies import Copies, Copy
 from leaderboard.archive.database import Database
 from leaderboard.archive.periods import Archived, PeriodRef, Row
@@ -52,7 +53,25 @@ def seal(
     copy = begin(copies, period, of=of, ended=ended)
     for start in range(0, len(rows), chunk):
         copy = copies.append(copy, rows[start : start + chunk])
-    return copies.complete(copy, len(rows), NOW)
+    return complete(copies, copy, len(rows), NOW)
+
+
+def complete(copies: Copies, copy: Copy, total: int, now: datetime) -> Archived:
+    """Verifies a copy and makes it complete, as if the store had agreed."""
+    done = copies.verify(copy, total, now)
+    database = copies._database
+    with database.begin() as connection:
+        row = connection.execute(sa.select(archived_periods).where(archived_periods.c.id == copy.id)).one()
+    named = PeriodRef(row.game, row.board, row.born, row.name, row.period)
+    assert wholes.complete(database, [(named, row.token)], now) == {row.token}
+    return done
+
+
+def lose(database: Database, which: PeriodRef) -> None:
+    """Gives up all copies of a period."""
+    of_it = (archived_periods.c.period == which.period, archived_periods.c.name == which.name)
+    with database.begin() as connection:
+        connection.execute(sa.update(archived_periods).where(*of_it).values(state="gone"))
 
 
 def states(database: Database) -> list[str]:

@@ -18,7 +18,7 @@ from leaderboard.archive.sheets import Sheet
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.archive.tables import archived_standings
 from leaderboard.errors import Unavailable
-from tests.archive.sealing import BOARD, NOW, begin, count, never, ranked, ref, seal, states
+from tests.archive.sealing import BOARD, NOW, begin, count, lose, never, ranked, ref, seal, states
 
 ENTRIES = {"ada": -30.0, "bob": -20.0, "cyd": -20.0, "dan": -10.0, "eve": 0.0}
 PLAYERS = ["a", "a/b", "B", "Z", "z", "_", "é", "e\u0301", "ß", "\uffff", "\U0001f3c6", "\U0001f3c6x", "10", "9"]
@@ -217,7 +217,7 @@ def test_a_player_forgotten_before_a_new_copy_is_in_it_again_if_it_has_him(
     archive.forget(*BOARD, "ada")
     archived = seal(database, ranked(ENTRIES), of="t2")
     assert [row.rank for row in archive.open(archived, "shared").rows(0, 9)] == [1, 2, 2, 4, 5]
-    Copies(database).abandon_period(ref())
+    lose(database, ref())
     Copies(database).prune(checkpoint=never)
     assert count(database) == (0, 0)
 

@@ -15,7 +15,7 @@ from leaderboard.archive.periods import ArchiveMismatch, CopyLost, Row, add_to_d
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.archive.tables import archived_periods, archived_standings
 from leaderboard.errors import Interrupted
-from tests.archive.sealing import BOARD, NOW, begin, count, never, ranked, ref, seal, states
+from tests.archive.sealing import BOARD, NOW, begin, complete, count, lose, never, ranked, ref, seal, states
 
 ROWS = ranked({"ada": -30.0, "bob": -20.0, "cyd": -20.0, "dan": -10.0, "eve": 0.0})
 
@@ -87,7 +87,7 @@ def test_a_copy_goes_on_where_it_ended(copies: Copies, database: Database) -> No
     copies.append(begin(copies), ROWS[:2])
     again = begin(copies, holder="h2")
     assert (again.copied, again.holder) == (2, "h2")
-    done = copies.complete(copies.append(again, ROWS[2:]), 5, NOW)
+    done = complete(copies, copies.append(again, ROWS[2:]), 5, NOW)
     assert done.total == 5
     assert read(database) == ROWS
     assert states(database) == ["complete"]
@@ -96,7 +96,7 @@ def test_a_copy_goes_on_where_it_ended(copies: Copies, database: Database) -> No
 def test_the_former_holder_can_do_nothing(copies: Copies, database: Database) -> None:
     first = copies.append(begin(copies), ROWS[:2])
     second = begin(copies, holder="h2")
-    for act in (lambda: copies.append(first, ROWS[2:]), lambda: copies.complete(first, 2, NOW)):
+    for act in (lambda: copies.append(first, ROWS[2:]), lambda: complete(copies, first, 2, NOW)):
         with pytest.raises(CopyLost) as caught:
             act()
         assert isinstance(caught.value, Interrupted)
@@ -132,13 +132,13 @@ def test_an_empty_chunk_is_no_trouble(copies: Copies) -> None:
 
 def test_completing_twice_is_completing_once(copies: Copies, database: Database) -> None:
     copy = copies.append(begin(copies), ROWS)
-    assert not copies.is_complete(copy)
-    done = copies.complete(copy, 5, NOW)
-    assert copies.is_complete(copy)
-    assert copies.complete(copy, 5, NOW + timedelta(hours=1)) == done
+    assert not copies.is_whole(copy)
+    done = complete(copies, copy, 5, NOW)
+    assert copies.is_whole(copy)
+    assert complete(copies, copy, 5, NOW + timedelta(hours=1)) == done
     again = begin(copies, holder="h2")
-    assert (again.id, again.copied, copies.is_complete(again)) == (copy.id, 5, True)
-    assert copies.complete(again, 5, NOW) == done
+    assert (again.id, again.copied, copies.is_whole(again)) == (copy.id, 5, True)
+    assert complete(copies, again, 5, NOW) == done
     assert states(database) == ["complete"]
     with pytest.raises(CopyLost):
         copies.append(again, ROWS)
@@ -166,14 +166,14 @@ def test_another_token_is_another_copy(copies: Copies, database: Database) -> No
     with pytest.raises(CopyLost):
         copies.append(old, ROWS[2:])
     with pytest.raises(CopyLost):
-        copies.complete(old, 2, NOW)
+        complete(copies, old, 2, NOW)
 
 
 def test_the_old_copy_is_read_until_the_new_one_is_complete(copies: Copies, database: Database) -> None:
     seal(database, ROWS)
     copy = copies.append(begin(copies, of="t2"), ROWS[:3])
     assert read(database) == ROWS
-    copies.complete(copy, 3, NOW)
+    complete(copies, copy, 3, NOW)
     assert read(database) == ROWS[:3]
     assert states(database) == ["gone", "complete"]
 
@@ -206,7 +206,7 @@ def test_a_copy_that_was_tampered_with_is_given_up(copies: Copies, database: Dat
     with database.begin() as connection:
         connection.execute(sa.text(change))
     with pytest.raises(ArchiveMismatch, match=said):
-        copies.complete(copy, 5, NOW)
+        complete(copies, copy, 5, NOW)
     assert states(database) == ["gone"]
     assert begin(copies).id != copy.id
 
@@ -215,7 +215,7 @@ def test_a_bad_copy_does_not_replace_the_one_before(copies: Copies, database: Da
     seal(database, ROWS)
     copy = copies.append(begin(copies, of="t2"), ROWS[:3])
     with pytest.raises(ArchiveMismatch, match="3 rows were copied of 4"):
-        copies.complete(copy, 4, NOW)
+        complete(copies, copy, 4, NOW)
     assert read(database) == ROWS
 
 
@@ -238,9 +238,9 @@ def test_giving_up(copies: Copies, database: Database) -> None:
     assert states(database) == ["gone"]
     seal(database, ROWS)
     begin(copies, of="t2")
-    copies.abandon_period(ref("2026-11-21"))
+    lose(database, ref("2026-11-21"))
     assert states(database) == ["gone", "complete", "copying"]
-    copies.abandon_period(ref())
+    lose(database, ref())
     assert states(database) == ["gone", "gone", "gone"]
     assert ArchivedStandings(database).find(*BOARD, ["2026-11-22"]) == {}
 
@@ -265,9 +265,9 @@ def test_what_is_gone_is_pruned_in_small_steps(copies: Copies, database: Databas
     kept = seal(database, ROWS, "2026-11-20")
     for period in ("2026-11-21", "2026-11-22"):
         seal(database, ROWS, period)
-        copies.abandon_period(ref(period))
+        lose(database, ref(period))
     begin(copies, "2026-11-19")
-    copies.abandon_period(ref("2026-11-19"))
+    lose(database, ref("2026-11-19"))
     assert copies.prune(rows_at_once=3, checkpoint=lambda: steps.append(count(database)[0])) == 10
     assert steps == [12, 9, 6, 5]
     assert ArchivedStandings(database).find(*BOARD, ["2026-11-20"]) == {"2026-11-20": kept}
@@ -278,7 +278,7 @@ def test_what_is_gone_is_pruned_in_small_steps(copies: Copies, database: Databas
 def test_pruning_that_was_interrupted_goes_on(copies: Copies, database: Database) -> None:
     seal(database, ROWS)
     ArchivedStandings(database).forget(*BOARD, "cyd")
-    copies.abandon_period(ref())
+    lose(database, ref())
 
     def stop() -> None:
         raise Interrupted("enough")
@@ -333,7 +333,7 @@ def test_retiring_that_was_interrupted_goes_on(
 def test_times_are_kept(copies: Copies, database: Database) -> None:
     end = NOW - timedelta(microseconds=1)
     copy = begin(copies, ended=end)
-    copies.complete(copy, 0, NOW + timedelta(seconds=1))
+    complete(copies, copy, 0, NOW + timedelta(seconds=1))
     with database.begin() as connection:
         row = connection.execute(sa.select(archived_periods)).one()
         assert connection.execute(sa.select(archived_standings)).all() == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,8 +11,8 @@ from typing import Any
 
 from .periods import Period
 from .reference import ModelGame
-from .rules import SPANS, Field, RefusedError, Rules
-from .standing import PlayerAnswer, Position, Row, Values
+from .rules import SPANS, RefusedError, Rules
+from .standing import Position, Row, Values
 from .strategies import PLAYERS, spell
 from .windows import window_at
 from .wire import (
@@ -21,8 +20,10 @@ from .wire import (
     board_path,
     check_error,
     check_period,
+    check_player,
     exact,
     player_path,
+    same_edge,
     seen,
     seen_rows,
     seen_values,
@@ -118,13 +119,6 @@ class Comparison:
             if isinstance(told[board]["period"], dict):
                 states = self.model.states(board, period, self.caller.now)
                 check_period(told[board]["period"], period, self.caller.now, states)
-
-
-def check_player(rules: Rules, answer: Mapping[str, Any], line: PlayerAnswer) -> None:
-    """Rank, numbers, percentile and total of one player."""
-    assert (answer["rank"], answer["total"]) == (line.row.rank, line.total), answer
-    assert seen_values(rules, answer) == line.row.values
-    assert abs(exact(answer["percentile"]) - line.percentile) < Fraction(1, 10**9), answer
 
 
 @dataclass
@@ -254,7 +248,7 @@ class _Standing:
                 field.check(values[-1])
             except RefusedError:
                 values[-1] = value
-            values[-1] = _held(field, values[-1])
+            values[-1] = field.held(values[-1])
         return tuple(values)
 
     def _word(self, value: Fraction | None) -> str | None:
@@ -300,17 +294,3 @@ class _Standing:
             return None
         below = [sum(row.values[0] < edge for row in self.rows) for edge in edges[1:-1]]
         return [after - before for before, after in pairwise((0, *below, self.total))]
-
-
-def _held(field: Field, value: Fraction) -> Fraction:
-    """The value, or one of those the board holds where it is the total of a window, which may be any."""
-    try:
-        field.check(value)
-    except RefusedError:
-        return field.low or field.high or Fraction(0)
-    return value
-
-
-def same_edge(told: Any, expected: Fraction) -> bool:
-    """An integer says what it is; anything with a point or an exponent stands for the nearest double."""
-    return bool(told == expected if isinstance(told, int) else float(exact(told)) == float(expected))

@@ -80,7 +80,7 @@ class Driver:
                 self._forget_what_is_dropped(board)
 
     def _forget_what_is_dropped(self, board: str) -> None:
-        """Buckets of windows that are past and cannot be read are in no archive: once the job takes them, they are gone."""
+        """Buckets that only windows read are in no archive: once the job takes the old ones, they are gone."""
         held = self.model.boards[board]
         for period in [*held.standings]:
             if period.name in held.rules.kept or period.ends_at is None:

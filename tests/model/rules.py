@@ -95,6 +95,14 @@ class Field:
         scale = 10**self.decimals
         return min(max(value, Fraction(ceil(self.low * scale), scale)), Fraction(floor(self.high * scale), scale))
 
+    def held(self, value: Fraction) -> Fraction:
+        """The value, or another one where it is the total of a window, which may be more than the board takes."""
+        try:
+            self.check(value)
+        except RefusedError:
+            return self.low or self.high or Fraction(0)
+        return value
+
     @property
     def _limit(self) -> Fraction:
         return Fraction(_EXACT, 10 ** (self.decimals or 0))

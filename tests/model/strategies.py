@@ -14,8 +14,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .periods import LONGEST_FIRST, WEEKDAYS
 from .changes import RETAINED
+from .periods import LONGEST_FIRST, WEEKDAYS
 from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Draft, Job, Move, Operation, Play, PutBoard, Submit
 from .rules import SPANS, Field, Rules, rules_of
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from .periods import Period
 from .rules import Field, Rules
-from .standing import Row, Values
+from .standing import PlayerAnswer, Row, Values
 
 JSON_TYPE = {"Content-Type": "application/json"}
 NDJSON_TYPE = {"Content-Type": "application/x-ndjson"}
@@ -166,6 +166,18 @@ def check_period(
     assert utc(answer["ends_at"]) == period.ends_at, answer
     states = {"open"} if period.is_open(now) else states
     assert answer["state"] in states, (answer, states)
+
+
+def check_player(rules: Rules, answer: Mapping[str, Any], line: PlayerAnswer) -> None:
+    """Rank, numbers, percentile and total of one player."""
+    assert (answer["rank"], answer["total"]) == (line.row.rank, line.total), answer
+    assert seen_values(rules, answer) == line.row.values
+    assert abs(exact(answer["percentile"]) - line.percentile) < Fraction(1, 10**9), answer
+
+
+def same_edge(told: Any, expected: Fraction) -> bool:
+    """An integer says what it is; anything with a point or an exponent stands for the nearest double."""
+    return bool(told == expected if isinstance(told, int) else float(exact(told)) == float(expected))
 
 
 def check_error(answer: Response, status: int) -> str:

@@ -167,6 +167,7 @@ def test_no_copy_is_left_under_way(board: Service, monkeypatch: pytest.MonkeyPat
         board.services.sealing.run(NEXT_DAY, DistractedRun(meanwhile))
     seal(board)
     seal(board, LONG_AFTER)
+    board.services.housekeeping.prune(LONG_AFTER, FreeRun())
     columns = archived_periods.c
     states = sa.select(columns.state).where(columns.game == board.game)
     with board.services.database.begin() as connection:

@@ -44,6 +44,8 @@ def test_many_years(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int
     live(service, seed, monkeypatch)
 
 
-@pytest.mark.parametrize("seed", _BY_HAND)
-def test_years_by_hand(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    live(service, seed, monkeypatch)
+if _BY_HAND:
+
+    @pytest.mark.parametrize("seed", _BY_HAND)
+    def test_years_by_hand(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+        live(service, seed, monkeypatch)

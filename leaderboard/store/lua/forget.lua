@@ -1,9 +1,11 @@
 -- Removes a player from some periods at once, the narrowest first, and from the windows that are live.
 -- KEYS   1 meta, 2 known, 3 closing, then three a period or window: standings, dense, metadata
--- ARGV   1 ties, 2 player, 3 how many periods the caller knows, 4 the windows it knows
+-- ARGV   1 ties, 2 player, 3 how many periods the caller knows, 4 the windows it knows, 5 the drops it knows:
+--        a period that lost its keys since may have come to the archive after the caller looked there
 -- ANSWER the ids of those it was in, or false where there are others by now
-local windows = redis.call('HGET', KEYS[1], 'windows') or ''
-if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[3]) or windows ~= ARGV[4] then return false end
+local meta = redis.call('HMGET', KEYS[1], 'windows', 'drops')
+if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[3]) then return false end
+if (meta[1] or '') ~= ARGV[4] or (meta[2] or '0') ~= ARGV[5] then return false end
 redis.call('HINCRBY', KEYS[1], 'forgets', 1) -- standings that are on their way back from the archive are read again
 local removed = {}
 for n = 4, #KEYS, 3 do

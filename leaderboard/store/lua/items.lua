@@ -17,7 +17,7 @@ local function submit_best(batch, slots, i)
   for n, step in ipairs(batch.profiles[batch.profile[i]]) do
     local slot = slots[step[1]]
     moved[n] = not cannot_move(step, moved) and redis.call('ZADD', slot.standings, 'LT', 'CH', key, player) == 1
-    if moved[n] then any, slot.dirty = true, true end
+    if moved[n] then any, slot.dirty = any or not slot.window, true end
   end
   return any and 'u' or 's'
 end
@@ -61,7 +61,7 @@ local function submit_item(batch, slots, i, details)
     local now = new or old
     if new and batch.limit > 0 then now = redis.call('ZSCORE', slot.standings, player) end -- false if not kept
     if new and not now then moved[n] = false end
-    any = any or moved[n]
+    any = any or (moved[n] and not slot.window) -- windows follow; one that is being built may only be catching up
     if step[2] > 0 then
       details[#details + 1], details[#details + 2] = key_before, rank_before
       local key_after, rank_after = key_before, rank_before
