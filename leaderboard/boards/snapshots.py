@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +30,8 @@ _ROWS_AT_ONCE = 1000
 _ARCHIVED_AT_ONCE = 500
 _MOST_TRIES = 3
 _NIGHTLY = re.compile(r"([a-z0-9_-]{1,32})-[0-9]{8}T[0-9]{6}Z\.ndjson\.zst", re.ASCII)
+_STAMP = "%Y%m%dT%H%M%SZ"
+_A_NIGHT = timedelta(hours=20)
 _HALF_WRITTEN = ".nightly-"
 
 Checkpoint = Callable[[], None]
@@ -89,7 +91,9 @@ class Snapshots:
     def nightly(self, now: datetime, run: Run) -> dict[str, int]:
         """Writes a file a game into the folder, and removes those that are too old and what a killed run left.
 
-        Answers counts: boards, entries and bytes written, files removed. Raises Interrupted, Unavailable, OSError.
+        A game whose last file is younger than 20 hours is passed over, so that the job may be called at any time, as
+        it is when a scheduler starts. Answers counts: boards, entries and bytes written, files removed. Raises
+        Interrupted, Unavailable, OSError.
         """
         counts = {"boards": 0, "entries": 0, "bytes": 0, "removed": 0}
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,7 +105,9 @@ class Snapshots:
             games.setdefault(board.game, []).append(board.name)
         for game, boards in games.items():
             run.checkpoint()
-            path = self._folder / f"{game}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.ndjson.zst"
+            if self._is_fresh(game, now):
+                continue
+            path = self._folder / f"{game}-{now.astimezone(UTC):{_STAMP}}.ndjson.zst"
             with replacing(path, prefix=_HALF_WRITTEN) as file:
                 done = self.write(game, boards, file, now, checkpoint=run.checkpoint)
                 run.checkpoint()
@@ -111,9 +117,20 @@ class Snapshots:
             counts["removed"] += self._remove_old(game)
         return counts
 
-    def _remove_old(self, game: str) -> int:
+    def _is_fresh(self, game: str, now: datetime) -> bool:
+        names = self._files(game)
+        if not names:
+            return False
+        stamp = names[-1].removeprefix(f"{game}-").removesuffix(".ndjson.zst")
+        return abs(now - datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)) < _A_NIGHT
+
+    def _files(self, game: str) -> list[str]:
+        """Its nightly files, the oldest first."""
         matches = (_NIGHTLY.fullmatch(path.name) for path in self._folder.iterdir())
-        names = sorted(match[0] for match in matches if match and match[1] == game)
+        return sorted(match[0] for match in matches if match and match[1] == game)
+
+    def _remove_old(self, game: str) -> int:
+        names = self._files(game)
         old = names[: -self._keep_nights]
         for name in old:
             (self._folder / name).unlink(missing_ok=True)
