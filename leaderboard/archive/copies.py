@@ -147,6 +147,11 @@ class Copies:
         with self._database.begin() as connection:
             return set_gone(connection, IS_UNDER_WAY, _periods.changed_at <= before)
 
+    def drop_period(self, ref: PeriodRef) -> None:
+        """Gives up every copy of a period, complete ones too: it has no entries any more."""
+        with self._database.begin() as connection:
+            set_gone(connection, is_period(ref), _periods.state != "gone")
+
     def drop_board(self, game: str, board: str, *, born: str | None = None, names: Sequence[str] | None = None) -> int:
         """Gives up all of a board, or its periods of those names; `prune` removes the rows. Answers how many copies."""
         which = [_periods.game == game, _periods.board == board, _periods.state != "gone"]

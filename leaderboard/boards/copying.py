@@ -60,6 +60,8 @@ class Copying:
         found = []
         answers = self._store.run_all([_begin(board, period, now) for board, period in periods]) if periods else []
         for (board, period), (answer, *rest) in zip(periods, answers, strict=True):
+            if answer == b"emptied":
+                self._empty(board, period)
             if answer == b"copy":
                 found.append(Standings(board, period, rest[0].decode(), int(rest[1])))
         return found
@@ -117,6 +119,11 @@ class Copying:
             calls.append(Call("confirm", [board.keys.open, board.keys.closing], [period.id, token, again]))
         if calls:
             self._store.run_all(calls)
+
+    def _empty(self, board: Board, period: Period) -> None:
+        self._copies.drop_period(_ref(board, period))
+        keys = [board.keys.known, board.keys.open, board.keys.closing]
+        self._store.run("emptied", keys, [period.id, f"{period.name}:{period.id}"])
 
     def _rows(self, one: Standings, copy: Copy) -> list[Row]:
         """The next rows, as many as make a transaction worth its while; [] where the standings have changed."""

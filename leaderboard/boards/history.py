@@ -35,16 +35,17 @@ class History:
     def newest(self, view: View, limit: int) -> tuple[Stamp, list[PastPeriod]]:
         """The periods of the view's name, newest first. Raises BoardsChanged, DatabaseUnavailable."""
         board, name = view.board, view.period.name
-        stamp, hot = self._hot(view, limit)
+        stamp, hot, emptied = self._hot(view, limit)
         if view.period.end is None:
             return stamp, hot
         cold = self._archive.newest(board.game, board.name, board.born, name, limit=limit)
-        found = {archived.period: _from_archive(board, view, archived) for archived in cold}
+        found = {one.period: _from_archive(board, view, one) for one in cold if one.period not in emptied}
         found |= {past.period.id: past for past in hot}
         return stamp, [found[period_id] for period_id in sorted(found, reverse=True)[:limit]]
 
-    def _hot(self, view: View, limit: int) -> tuple[Stamp, list[PastPeriod]]:
-        keys, found = view.board.keys, list[PastPeriod]()
+    def _hot(self, view: View, limit: int) -> tuple[Stamp, list[PastPeriod], set[str]]:
+        """Those in the store, and those of which the archive may have an older copy though nobody is in them."""
+        keys, found, emptied = view.board.keys, list[PastPeriod](), set[str]()
         step, offset = max(limit, _PERIODS_AT_ONCE), 0
         while True:
             members = self._registry.known_members(keys, view.period.name, offset, step if offset else limit)
@@ -54,13 +55,15 @@ class History:
             if is_stale(view, [rev]):
                 raise BoardsChanged(view.board.name)
             for period, (total, to_seal, player, key) in zip(some, rows, strict=True):
+                if not total and to_seal:
+                    emptied.add(period.id)
                 if total:
                     sealed = is_past(period, int(closed)) and not to_seal
                     state = "archived" if sealed else View(view.board, period, view.now).state
                     winner = read_entry(view, 1, player.decode(), float(key), None)
                     found.append(PastPeriod(period, state, total, winner))
             if len(found) >= limit or len(members) < (step if offset else limit):
-                return Stamp(view.board.rev, int(version), 0, ""), found[:limit]
+                return Stamp(view.board.rev, int(version), 0, ""), found[:limit], emptied
             offset += len(members)
 
 

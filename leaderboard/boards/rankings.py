@@ -166,7 +166,8 @@ class Rankings:
     def _settled(self, view: View, asked: Call, answer: Sequence[Any]) -> tuple[Any, ...]:
         """The answer as it is, or that of the archive, where the standings are there by now."""
         stamp = read_stamp(view, answer)
-        if stamp.total or isinstance(view.period, Window) or not is_past(view.period, int(answer[3][0])):
+        closed, to_seal, _ = answer[3]
+        if stamp.total or to_seal or isinstance(view.period, Window) or not is_past(view.period, int(closed)):
             return (stamp, *answer[4:])
         cold = self._cold.answer(view, asked)
         if cold is None:

@@ -51,7 +51,7 @@ class Removal:
         calls = [older_ids[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older_ids), _PERIODS_AT_ONCE)]
         found: set[str] = set()
         for ids in [*calls, [*map(_id_of, newest), *live]]:
-            names = [board.keys.meta, board.keys.known, board.keys.closing]
+            names = [board.keys.meta, board.keys.known, board.keys.closing, board.keys.open]
             for period_id in ids:
                 names += board.keys.triple(period_id)
             answer = self._store.run("forget", names, [board.ties, player, known, windows, drops])

@@ -146,7 +146,7 @@ class _Standing:
         self.lookup()
         self.scores()
         self.rank()
-        for percent in self.chance.sample(PERCENTS, 2):
+        for percent in self.chance.sample(PERCENTS, 1):
             self.percentile(percent)
         self.distribution(self.chance.randint(1, 7))
 

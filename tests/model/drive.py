@@ -85,8 +85,8 @@ class Driver:
         for period in [*held.standings]:
             if period.name in held.rules.kept or period.ends_at is None:
                 continue
-            first = held.rules.calendar.ago(period.name, self.caller.now, held.rules.span(period.name))
-            if period.ends_at <= first.starts_at and is_dropped(self.caller.service, board, period.id):
+            first = held.rules.calendar.ago(period.name, self.caller.now, held.rules.span(period.name)).starts_at
+            if first and period.ends_at <= first and is_dropped(self.caller.service, board, period.id):
                 del held.standings[period]
 
     @do.register

@@ -220,12 +220,12 @@ def _interference(chance: Random, board: str, player: str) -> Operation:
     if kind is DeletePlayer:
         return DeletePlayer(chance.choice((board, board, None)), player)
     if kind is PutBoard:
-        kind = chance.choice(("none", "periods", "rolling", "retention"))
+        what = chance.choice(("none", "periods", "rolling", "retention"))
         return PutBoard(
             board,
-            chance.choice(_CHANGES) if kind == "periods" else None,
-            _some_windows(chance) if kind == "rolling" else None,
-            chance.choice((0, 1, 30)) if kind == "retention" else None,
+            chance.choice(_CHANGES) if what == "periods" else None,
+            _some_windows(chance) if what == "rolling" else None,
+            chance.choice((0, 1, 30)) if what == "retention" else None,
         )
     if kind is DeleteBoard:
         return DeleteBoard(board, remake=chance.random() < 0.8)

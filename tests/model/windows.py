@@ -66,7 +66,7 @@ def _field_total(field: Field, values: Sequence[Fraction], *, packed: bool) -> F
     """Within the bounds where the board packs its fields; else as doubles add, of the smallest steps a field has."""
     if packed:
         return field.clamped(sum(values, Fraction(0)))
-    scale = 10 ** (field.decimals or 0)
+    scale = Fraction(10) ** (field.decimals or 0)
     total = 0.0
     for value in values:
         total += float(value * scale)

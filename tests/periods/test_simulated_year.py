@@ -33,13 +33,13 @@ def live(service: Service, seed: int, monkeypatch: pytest.MonkeyPatch, operation
         year.end()
 
 
-@pytest.mark.parametrize("seed", [0, 3006, 3019])
+@pytest.mark.parametrize("seed", [3006])  # the seeds here and below met faults once
 def test_a_year(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     live(service, seed, monkeypatch)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 130))
+@pytest.mark.parametrize("seed", [0, 3019, *range(100, 130)])
 def test_many_years(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     live(service, seed, monkeypatch)
 

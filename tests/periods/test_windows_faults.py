@@ -1,4 +1,4 @@
-"""Rolling windows: a window is a function of its buckets."""
+"""Rolling windows and the jobs: what a second, plain description of them answers otherwise."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -157,3 +157,16 @@ def test_a_window_added_to_days_that_are_archived(service: Service) -> None:
     seal(service, START + timedelta(days=2))
     service.put_board("b", rolling=["7d"], periods=["all"], retention={"day": 0})
     assert [entry["score"] for entry in top(service)["entries"]] == [9]
+
+
+def test_who_was_pushed_out_of_a_reopened_period_does_not_come_back(service: Service) -> None:
+    service.put_board("b", max_entries=1)
+    service.submit("ada", 1)
+    seal(service, START + timedelta(days=1))
+    backfill(service, player="bob", score=2, at=START.isoformat())  # better: ada is not kept any more
+    assert service.request("DELETE", "/v1/boards/b/players/bob").status == 204
+    path = "/boards/b/top?period=day&id=2026-11-23"
+    assert service.get(path)["entries"] == []
+    assert service.get("/boards/b/periods?period=day")["periods"] == []
+    seal(service, START + timedelta(days=2))
+    assert service.get(path)["entries"] == []

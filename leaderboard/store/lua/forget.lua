@@ -1,5 +1,5 @@
 -- Removes a player from some periods at once, the narrowest first, and from the windows that are live.
--- KEYS   1 meta, 2 known, 3 closing, then three a period or window: standings, dense, metadata
+-- KEYS   1 meta, 2 known, 3 closing, 4 open, then three a period or window: standings, dense, metadata
 -- ARGV   1 ties, 2 player, 3 how many periods the caller knows, 4 the windows it knows, 5 the drops it knows:
 --        a period that lost its keys since may have come to the archive after the caller looked there
 -- ANSWER the ids of those it was in, or false where there are others by now
@@ -8,13 +8,17 @@ if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[3]) then return false end
 if (meta[1] or '') ~= ARGV[4] or (meta[2] or '0') ~= ARGV[5] then return false end
 redis.call('HINCRBY', KEYS[1], 'forgets', 1) -- standings that are on their way back from the archive are read again
 local removed = {}
-for n = 4, #KEYS, 3 do
+for n = 5, #KEYS, 3 do
   local key = redis.call('ZSCORE', KEYS[n], ARGV[2])
   if key then
     redis.call('ZREM', KEYS[n], ARGV[2])
     redis.call('HDEL', KEYS[n + 2], ARGV[2])
     local id = string.sub(KEYS[n], #KEYS[1] - 3)
     redis.call('HDEL', KEYS[3], id) -- a copy of it that is being made is none any more
+    -- Of one that is to be sealed (anew) and has nobody left, an older copy must not be read any more.
+    if redis.call('ZCARD', KEYS[n]) == 0 and redis.call('ZSCORE', KEYS[4], id) then
+      redis.call('HSET', KEYS[3], id, 'emptied')
+    end
     removed[#removed + 1] = id
     if ARGV[1] == 'dense' and redis.call('ZCOUNT', KEYS[n], key, key) == 0 then
       redis.call('ZREM', KEYS[n + 1], string.format('%.17g', tonumber(key)))

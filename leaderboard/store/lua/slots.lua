@@ -27,6 +27,7 @@ end
 local function register_slots(batch, slots)
   for _, slot in ipairs(slots) do
     if slot.fresh and slot.name and redis.call('EXISTS', slot.standings) == 1 then
+      redis.call('HDEL', KEYS[4], slot.id)
       redis.call('ZADD', KEYS[2], 0, slot.name)
       if slot.closes then redis.call('ZADD', KEYS[3], slot.closes, slot.id) end
     end
