@@ -85,7 +85,7 @@ def running(workers: int, settings: Mapping[str, str]) -> Iterator[Service]:
         try:
             with log_path.open("wb") as log, _undisturbed():
                 process = _start(Path(folder) / "data", workers, _env(settings), log)
-            yield _connect(process, Path(folder) / "data", log_path)
+            yield _connect(process, Path(folder) / "data", log_path, _env(settings))
         except (OSError, redis.RedisError) as error:
             if process is not None and process.poll() is not None:
                 raise ServiceError(f"The service has ended:\n{_tail(log_path)}") from error
@@ -103,7 +103,7 @@ def _start(data: Path, workers: int, env: dict[str, str], log: IO[bytes]) -> "su
     )
 
 
-def _connect(process: "subprocess.Popen[str]", data: Path, log: Path) -> Service:
+def _connect(process: "subprocess.Popen[str]", data: Path, log: Path, env: dict[str, str]) -> Service:
     assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
     for line in process.stdout:
         if line.startswith("Ready: "):
@@ -113,7 +113,7 @@ def _connect(process: "subprocess.Popen[str]", data: Path, log: Path) -> Service
     host, _, port = line.split("//")[1].strip().rpartition(":")
     made = subprocess.run(
         [_leaderboard(), "keys", "create", GAME, "--data-dir", str(data)],
-        capture_output=True, text=True, check=False, env=_env({}),
+        capture_output=True, text=True, check=False, env=env,
     )  # fmt: skip
     if made.returncode:
         raise ServiceError(f"No key was made:\n{made.stderr}")
