@@ -43,11 +43,11 @@ def _every(**length: int) -> IntervalTrigger:
 
 
 JOBS: tuple[Job, ...] = (
-    Job("seal", _every(seconds=20), jobs.seal, "Copies closed periods into the archive."),
-    Job("windows", _every(seconds=20), jobs.windows, "Brings sliding windows up to date."),
+    Job("seal", _every(seconds=20), jobs.seal, "Seals periods that have ended; drops old keys."),
+    Job("windows", _every(seconds=20), jobs.windows, "Builds rolling windows ahead of their time."),
     Job("stats", _every(minutes=1), jobs.stats, "Rolls up the statistics."),
     Job("prune", _every(hours=1), jobs.prune, "Removes what has outlived its retention."),
-    Job("snapshot", CronTrigger(hour=3, minute=30, jitter=5, timezone=UTC), jobs.snapshot, "Writes the nightly copy."),
+    Job("snapshot", _every(minutes=10), jobs.snapshot, "Writes the nightly copies, once after 03:30 UTC."),
 )
 
 

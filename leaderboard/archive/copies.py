@@ -103,7 +103,7 @@ class Copies:
             write_rows(connection, numbered)
         return after
 
-    def verify(self, copy: Copy, total: int, now: datetime) -> Archived:
+    def verify(self, copy: Copy, total: int, now: datetime, checkpoint: Callable[[], None] = lambda: None) -> Archived:
         """Reads the whole copy back; if it is what was copied, `wholes.complete` may put it in an earlier one's place.
 
         Does nothing to one that was verified already. Raises CopyLost; ArchiveMismatch, the copy then being given up,
@@ -115,7 +115,7 @@ class Copies:
             raise _lost()
         if row.state in ("verified", "complete"):
             return to_archived(row)
-        first, wrong = self._verify(copy, total)
+        first, wrong = self._verify(copy, total, checkpoint)
         if wrong is not None:
             with self._database.begin() as connection:
                 if not set_gone(connection, _is_held(copy)):
@@ -147,10 +147,16 @@ class Copies:
         with self._database.begin() as connection:
             return set_gone(connection, IS_UNDER_WAY, _periods.changed_at <= before)
 
-    def drop_period(self, ref: PeriodRef) -> None:
-        """Gives up every copy of a period, complete ones too: it has no entries any more."""
+    def ids(self, ref: PeriodRef) -> list[int]:
+        """Every copy of a period that is not given up."""
         with self._database.begin() as connection:
-            set_gone(connection, is_period(ref), _periods.state != "gone")
+            query = sa.select(_periods.id).where(is_period(ref), _periods.state != "gone")
+            return list(connection.execute(query).scalars())
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Gives these copies up, complete ones too."""
+        with self._database.begin() as connection:
+            set_gone(connection, _periods.id.in_(ids))
 
     def drop_board(self, game: str, board: str, *, born: str | None = None, names: Sequence[str] | None = None) -> int:
         """Gives up all of a board, or its periods of those names; `prune` removes the rows. Answers how many copies."""
@@ -170,7 +176,7 @@ class Copies:
         """Deletes the rows of periods that ended longer ago than is kept. See `pruning.retire`."""
         return pruning.retire(self._database, keep_days, now, checkpoint)
 
-    def _verify(self, copy: Copy, total: int) -> tuple[Row | None, str | None]:
+    def _verify(self, copy: Copy, total: int, checkpoint: Callable[[], None]) -> tuple[Row | None, str | None]:
         """The first row, and what is wrong with the copy."""
         if total != copy.copied:
             return None, f"{copy.copied} rows were copied of {total}"
@@ -178,6 +184,7 @@ class Copies:
         last: tuple[float, str] | None = None
         count, digest = 0, EMPTY
         for start, end, rows in self._pieces(copy.id):
+            checkpoint()
             if start != count or end != count + len(rows):
                 return None, f"a row is missing at position {count} or a little behind"
             order = [(row.key, row.player) for row in rows]  # text compares like its UTF-8 bytes

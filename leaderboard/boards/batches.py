@@ -22,7 +22,7 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     place      {id, to, refused} of a load
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,6 +108,9 @@ class Batch:
     context: Context
     situation: Situation = Situation()
     absent: Mapping[str, int] = field(default_factory=dict)  # periods that are not in the archive, as of how many drops
+    gone: Collection[
+        str
+    ] = ()  # periods whose standings the archive has removed: what is added would seem all there was
     slots: list[Slot] = field(default_factory=list)
     profiles: list[list[list[int]]] = field(default_factory=list)
     profile: list[int] = field(default_factory=list)
@@ -258,7 +261,7 @@ class Batch:
 
     def _takes(self, period: Period) -> bool:
         if self.context.backfill or period.end is None:
-            return True
+            return period.id not in self.gone
         return self.context.now <= period.end + self._grace and end_ms(period) >= self.situation.closed_ms
 
     def _make_steps(self, found: Sequence[Period]) -> list[list[int]]:

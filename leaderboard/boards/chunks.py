@@ -76,7 +76,9 @@ class Chunk:
     letters: str = ""
     details: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)  # what the caller did not know: closed, drops, windows, periods
-    absent: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, int] = field(default_factory=dict)  # see Batch
+    gone: set[str] = field(default_factory=set)
+    born_of_batch: str = ""  # of the board for which that was found out
     replayed_digest: str | None = None
     born: str = ""  # of the board that a replayed answer was given on
 

@@ -8,6 +8,7 @@ from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.slots import closes
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.keys import BoardKeys
+from leaderboard.store.scripts import Call
 
 _KEYS_AT_ONCE = 1000
 
@@ -41,23 +42,23 @@ class Contents:
     def adapt(self, old: Board, new: Board, now: datetime) -> None:
         """Gives the periods that are there what another retention or max_entries means for them."""
         keep = new.definition["max_entries"]
-        trims = keep is not None and keep != old.definition["max_entries"]
-        if not trims and old.definition["retention"] == new.definition["retention"]:
+        if keep is not None and keep != old.definition["max_entries"]:
+            # Sealed ones are as they were; of the others, a thousand entries a call.
+            for period_id in [*self._store.run("due", [new.keys.open], ["+inf", -1]), b"all"]:
+                asked = trim_call(new, period_id.decode())
+                while self._store.run(asked.script, asked.keys, asked.args):
+                    pass
+        if old.definition["retention"] == new.definition["retention"]:
             return
-        unsealed = {period_id.decode() for period_id in self._store.run("due", [new.keys.open], ["+inf", -1])}
         for name in new.kept:
             for members in _batched(self.members(new.keys, name), _KEYS_AT_ONCE):
-                for period_id in map(_id_of, members):
-                    keys = [new.keys.standings(period_id), new.keys.dense(period_id), new.keys.metadata(period_id)]
-                    sealed = period_id != "all" and period_id not in unsealed
-                    trimmed = [*keys, new.keys.closing], [keep, new.ties, _KEYS_AT_ONCE, period_id]
-                    while trims and not sealed and self._store.run("trim", *trimmed):
-                        pass
-                    expires = new.expires_at(new.calendar.parse(name, period_id), now)
-                    if expires is not None:
-                        with translated():
-                            for key in keys:
-                                self._store.client.expireat(key, expires)
+                with translated():
+                    pipeline = self._store.client.pipeline(transaction=False)
+                    for period_id in map(_id_of, members):
+                        expires = new.expires_at(new.calendar.parse(name, period_id), now)
+                        for key in new.keys.triple(period_id) if expires is not None else ():
+                            pipeline.expireat(key, expires or 0)
+                    pipeline.execute()
 
     def clear(self, keys: BoardKeys) -> None:
         """Removes all its keys, `meta` first, which fences writers out."""
@@ -99,6 +100,12 @@ class Contents:
                     self._store.client.zrem(keys.known, *members)
                     self._store.client.zrem(keys.open, *ids)
                     self._store.client.hdel(keys.closing, *ids)
+
+
+def trim_call(board: Board, period_id: str) -> Call:
+    """Cuts a thousand entries at most off a period that has more than max_entries; answers how many."""
+    arguments = [board.definition["max_entries"], board.ties, _KEYS_AT_ONCE, period_id]
+    return Call("trim", [*board.keys.triple(period_id), board.keys.closing], arguments)
 
 
 def _id_of(member: str) -> str:

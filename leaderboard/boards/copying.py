@@ -14,6 +14,7 @@ from leaderboard.archive.copies import Copies, Copy
 from leaderboard.archive.database import Database
 from leaderboard.archive.periods import PeriodRef, Row
 from leaderboard.archive.wholes import Whole
+from leaderboard.boards.contents import trim_call
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import Period
 from leaderboard.boards.slots import closes, end_ms
@@ -58,10 +59,11 @@ class Copying:
     def begin(self, periods: Sequence[tuple[Board, Period]], now: datetime) -> list[Standings]:
         """Names the standings of those periods that are to be copied; the others need nothing, or not yet."""
         found = []
+        self._trim(periods)
         answers = self._store.run_all([_begin(board, period, now) for board, period in periods]) if periods else []
         for (board, period), (answer, *rest) in zip(periods, answers, strict=True):
             if answer == b"emptied":
-                self._empty(board, period)
+                self._empty(board, period, rest[0])
             if answer == b"copy":
                 found.append(Standings(board, period, rest[0].decode(), int(rest[1])))
         return found
@@ -93,7 +95,7 @@ class Copying:
                 self._copies.abandon(copy)
                 return False
             copy = self._copies.append(copy, rows)
-        self._copies.verify(copy, one.total, now)
+        self._copies.verify(copy, one.total, now, run.checkpoint)
         return True
 
     def seal(self, some: Sequence[Standings], now: datetime) -> list[Standings]:
@@ -120,10 +122,21 @@ class Copying:
         if calls:
             self._store.run_all(calls)
 
-    def _empty(self, board: Board, period: Period) -> None:
-        self._copies.drop_period(_ref(board, period))
+    def _trim(self, periods: Sequence[tuple[Board, Period]]) -> None:
+        """Cuts those that were sealed under a larger max_entries and opened again down to what the board keeps now."""
+        left = [one for one in periods if one[0].definition["max_entries"]]
+        while left:
+            cut = self._store.run_all([trim_call(board, period.id) for board, period in left])
+            left = [one for one, removed in zip(left, cut, strict=True) if removed]
+
+    def _empty(self, board: Board, period: Period, marker: bytes) -> None:
+        """Takes what the archive has of a period out of it, unless there is something new in it by now."""
+        ids = self._copies.ids(_ref(board, period))
         keys = [board.keys.known, board.keys.open, board.keys.closing]
-        self._store.run("emptied", keys, [period.id, f"{period.name}:{period.id}"])
+        asked = [period.id, f"{period.name}:{period.id}", marker]
+        if self._store.run("emptied", keys, [*asked, "0"]):
+            self._copies.drop(ids)
+            self._store.run("emptied", keys, [*asked, "1"])
 
     def _rows(self, one: Standings, copy: Copy) -> list[Row]:
         """The next rows, as many as make a transaction worth its while; [] where the standings have changed."""

@@ -10,7 +10,8 @@ A change fences writers out first (it removes `rev`), under a lock; a writer tha
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -92,6 +93,24 @@ class Registry:
             rows = connection.execute(query).all()
         self._listed = {(row.game, row.name): self._parsed(row.game, row) for row in rows}
         return list(self._listed.values())
+
+    def current(self, some: Iterable[Board]) -> list[Board]:
+        """Those boards as the store knows them; where it knows none, or another one, it is told.
+
+        A change that died behind its fence is made good by that. Boards that are deleted meanwhile are left out.
+        """
+        known = list(some)
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=False)
+            for board in known:
+                pipeline.hget(board.keys.meta, "rev")
+            revs = pipeline.execute() if known else []
+        found = []
+        for board, rev in zip(known, revs, strict=True):
+            with suppress(UnknownBoard):
+                same = rev is not None and as_text(rev) == board.rev
+                found.append(board if same else self.fresh(board.game, board.name))
+        return found
 
     def is_outdated(self, game: str, name: str) -> bool:
         """Whether the board is another one by now than this process knew; then it knows it now."""

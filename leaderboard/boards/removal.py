@@ -1,11 +1,14 @@
 """Forgetting a player."""
 
+from contextlib import suppress
+
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.registry import Registry
-from leaderboard.errors import StoreUnavailable
+from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownBoard
 from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.store.scripts import Call
 
 _PERIODS_AT_ONCE = 500
 _NEWEST = 3  # of each name: the current one, one in its grace, one that a clock ahead has begun
@@ -34,15 +37,23 @@ class Removal:
                 meta = self._store.client.hmget(board.keys.meta, ["windows", "drops"])
             windows, drops = as_text(meta[0] or ""), as_text(meta[1] or "0")
             archived = self._archive.forget(board.game, board.name, board.born, player)
-            complete, hot = self._forget_known(board, player, windows, drops)
-            removed |= archived | hot
+            removed |= archived
+            try:
+                complete, hot = self._forget_known(board, player, windows, drops, in_archive=bool(removed))
+            except BoardsChanged:  # another definition by now, or deleted
+                board = self._registry.fresh(board.game, board.name)
+                continue
+            removed |= hot
             if complete and not archived and not hot:
                 return sum(not name.startswith("r") for name in removed)  # rolling windows are no periods
         raise StoreUnavailable("The periods of this board keep changing; try again.")
 
-    def _forget_known(self, board: Board, player: str, windows: str, drops: str) -> tuple[bool, set[str]]:
+    def _forget_known(
+        self, board: Board, player: str, windows: str, drops: str, *, in_archive: bool
+    ) -> tuple[bool, set[str]]:
         """Whether all periods were looked at, and those that had the player."""
-        by_name = [self._registry.known_members(board.keys, name) for name in reversed(PERIOD_NAMES)]
+        asked = [Call("known", [board.keys.meta, board.keys.known], [name, 0, -1]) for name in reversed(PERIOD_NAMES)]
+        by_name = [[member.decode() for member in answer[2]] for answer in self._store.run_all(asked)]
         older = [member for members in by_name for member in members[_NEWEST:]]
         newest = [member for members in by_name for member in members[:_NEWEST]]
         known = len(older) + len(newest)
@@ -50,11 +61,14 @@ class Removal:
         older_ids = [_id_of(member) for member in older]
         calls = [older_ids[start : start + _PERIODS_AT_ONCE] for start in range(0, len(older_ids), _PERIODS_AT_ONCE)]
         found: set[str] = set()
+        arguments = [board.ties, player, known, windows, drops, board.rev, "1" if in_archive else "0"]
         for ids in [*calls, [*map(_id_of, newest), *live]]:
             names = [board.keys.meta, board.keys.known, board.keys.closing, board.keys.open]
             for period_id in ids:
                 names += board.keys.triple(period_id)
-            answer = self._store.run("forget", names, [board.ties, player, known, windows, drops])
+            answer = self._store.run("forget", names, arguments)
+            if answer == -1:
+                raise BoardsChanged(board.name)
             if answer is None:
                 return False, found
             found.update(one.decode() for one in answer)
@@ -62,7 +76,10 @@ class Removal:
 
     def forget_everywhere(self, game: str, player: str) -> dict[str, int]:
         """Removes a player from every board of a game: board -> from how many periods."""
-        counts = {board.name: self.forget(board, player) for board in self._registry.all(game)}
+        counts: dict[str, int] = {}
+        for board in self._registry.all(game):
+            with suppress(UnknownBoard):  # deleted meanwhile
+                counts[board.name] = self.forget(board, player)
         return {name: count for name, count in counts.items() if count}
 
 

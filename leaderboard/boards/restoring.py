@@ -104,19 +104,10 @@ class Restoring:
             raise NotFound(f"{period.id} of board {board.name!r} is not in the archive.", code="period_not_archived")
         if archived.pruned:
             raise NotFound(f"The standings of {period.id} were removed from the archive.", code="period_gone")
-        self._hold(board, period, now + keep)  # first, or the next sealing could drop it at once
+        self._revival.hold(board, [period.id], now + keep)  # first, or the next sealing could drop it at once
         if not self._revival.put_back(board, archived, now, reopen=reopen):
             raise Conflict(f"{period.id} of board {board.name!r} is in the store already.", code="period_is_there")
         return archived.total
-
-    def _hold(self, board: Board, period: Period, until: datetime) -> None:
-        at = int(until.timestamp())
-        with translated():
-            pipeline = self._store.client.pipeline(transaction=True)
-            pipeline.zadd(board.keys.held, {period.id: at})
-            pipeline.expireat(board.keys.held, at, nx=True)
-            pipeline.expireat(board.keys.held, at, gt=True)
-            pipeline.execute()
 
     def _check_free(self, board: Board) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from leaderboard.archive.periods import Archived, Row
@@ -14,6 +14,7 @@ from leaderboard.errors import BoardsChanged, StoreUnavailable
 from leaderboard.store.connection import Store, as_text, translated
 
 _LIFETIME_SECONDS = 3600
+_STAYS = timedelta(hours=1)
 _MOST_TRIES = 5
 
 
@@ -24,10 +25,30 @@ class Revival:
         self._store = store
         self._archive = archive
 
-    def reopen(self, board: Board, period_ids: Sequence[str], now: datetime) -> None:
-        """Puts back those of some periods that are archived and not in the store, to be sealed again."""
-        for archived in self._archived(board, period_ids):
+    def reopen(self, board: Board, period_ids: Sequence[str], now: datetime) -> set[str]:
+        """Puts back those of some periods that are archived and not in the store, to be sealed again.
+
+        Answers those that cannot come back: the archive has removed their standings. The others stay for an hour, so
+        that whoever wants to write to them finds them, however many they are.
+        """
+        found = self._archive.find(board.game, board.name, board.born, period_ids) if period_ids else {}
+        whole = [archived for archived in found.values() if archived.total and not archived.pruned]
+        self.hold(board, [archived.period for archived in whole], now + _STAYS)
+        for archived in whole:
             self.put_back(board, archived, now, reopen=True)
+        return {archived.period for archived in found.values() if archived.pruned}
+
+    def hold(self, board: Board, period_ids: Sequence[str], until: datetime) -> None:
+        """Keeps periods in the store until then, whatever retention says."""
+        if not period_ids:
+            return
+        at = int(until.timestamp())
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=True)
+            pipeline.zadd(board.keys.held, dict.fromkeys(period_ids, at))
+            pipeline.expireat(board.keys.held, at, nx=True)
+            pipeline.expireat(board.keys.held, at, gt=True)
+            pipeline.execute()
 
     def bring(self, board: Board, periods: Sequence[Period]) -> None:
         """Puts back those of some periods that are archived and not in the store, sealed as they are."""

@@ -15,14 +15,14 @@ from leaderboard.boards.registry import Registry
 from leaderboard.boards.revival import Revival
 from leaderboard.boards.slots import is_derived, live_windows, window_rule
 from leaderboard.boards.windows import Window
-from leaderboard.errors import BoardsChanged
+from leaderboard.errors import BoardsChanged, StoreUnavailable
 from leaderboard.running import Run
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.locks import lock
+from leaderboard.store.locks import LOCK_MS, lock
 
 _ROWS_AT_ONCE = 1000  # as many as a bulk submission's chunk
 _ROWS_DERIVED_AT_ONCE = 250  # each asks all buckets
-_READER_WAITS_SECONDS = 5.0
+_READER_WAITS_SECONDS = 1.0  # then it is told to come again
 # How long before its time the next window is built.
 _AHEAD = {"hour": timedelta(minutes=15), "day": timedelta(hours=6)}
 
@@ -38,19 +38,31 @@ class Rolling:
     def run(self, now: datetime, run: Run) -> dict[str, int]:
         """Makes every board's windows those that the time asks for; answers how many were built and dropped."""
         counts = {"built": 0, "dropped": 0}
-        for board in self._registry.everywhere():
+        failed: StoreUnavailable | None = None
+        for board in self._registry.current(board for board in self._registry.everywhere() if board.rolling):
             run.checkpoint()
-            if board.rolling:
+            try:
                 self._tend(board, now, run.checkpoint, counts)
+            except BoardsChanged:
+                continue  # deleted or changed meanwhile: the next run sees it as it is then
+            except StoreUnavailable as error:  # such as another who builds this window: the others need not wait
+                failed = error
+        if failed is not None:
+            raise failed
         return counts
 
     def ensure(self, board: Board, window: Window, checkpoint: Callable[[], None] = lambda: None) -> bool:
         """Builds a window unless it is there; answers whether it had to. Raises BoardsChanged, StoreUnavailable."""
         key = board.keys.lock_of(window.key_id)
-        with lock(self._store, key, wait_seconds=_READER_WAITS_SECONDS):
+        with lock(self._store, key, wait_seconds=_READER_WAITS_SECONDS) as token:
+
+            def between() -> None:
+                self._store.run("renew", [key], [token, LOCK_MS])
+                checkpoint()
+
             if window.member in self._live_text(board).split():
                 return False
-            self._build(board, window, checkpoint)
+            self._build(board, window, between)
             return True
 
     def _tend(self, board: Board, now: datetime, checkpoint: Callable[[], None], counts: dict[str, int]) -> None:
@@ -73,8 +85,9 @@ class Rolling:
                 counts["dropped"] += 1
 
     def _build(self, board: Board, window: Window, checkpoint: Callable[[], None]) -> None:
-        self._change(board, window, "build")
+        # Before anybody writes to the window: what a write makes of it rests on all buckets.
         self._revival.bring(board, [bucket for bucket in window.buckets if bucket.name in board.periods])
+        self._change(board, window, "build")
         keys = [board.keys.meta, *board.keys.triple(window.key_id)]
         for bucket in window.buckets:
             keys += board.keys.triple(bucket.id)

@@ -20,7 +20,7 @@ from leaderboard.boards.copying import ROWS_AT_ONCE, Copying, Standings
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.registry import Registry
-from leaderboard.boards.slots import closes
+from leaderboard.boards.slots import closes, end_ms
 from leaderboard.running import Run
 from leaderboard.store.connection import Store, translated
 from leaderboard.store.scripts import Call
@@ -51,7 +51,7 @@ class Sealing:
         boards = self._registry.everywhere()
         for start in range(0, len(boards), _BOARDS_AT_ONCE):
             run.checkpoint()
-            some = boards[start : start + _BOARDS_AT_ONCE]
+            some = self._registry.current(boards[start : start + _BOARDS_AT_ONCE])
             for work in self._due(some, now):
                 self._seal(work, now, run, counts)
             for work in self._old(some, now):
@@ -68,7 +68,7 @@ class Sealing:
             work = _fresh(boards, answers, tried)
             boards = _boards_of(work)
             if work:
-                closed = self._close(boards, now)
+                closed = self._close(work, now)
                 yield [(board, period) for board, period in work if board.born in closed]
 
     def _old(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
@@ -91,12 +91,18 @@ class Sealing:
         if left:
             self._copying.confirm(left, now)
 
-    def _close(self, boards: Sequence[Board], now: datetime) -> set[str]:
-        """Moves the mark of each board to where its grace ends; answers those that are still the same board."""
-        calls = []
-        for board in boards:
+    def _close(self, work: _Work, now: datetime) -> set[str]:
+        """Closes the periods that are to be sealed, and all before them; answers the boards that are still the same.
+
+        The mark goes to the end of the last of them and not to `now`: so a job that is run by hand as of a wrong year
+        closes what there is, and not the years to come.
+        """
+        calls, boards = [], _boards_of(work)
+        for board, periods in _by_board(work):
             grace = timedelta(seconds=board.definition["late_grace_seconds"])
-            calls.append(Call("close", [board.keys.meta], [board.rev, int((now - grace).timestamp() * 1000)]))
+            latest = int((now - grace).timestamp() * 1000)
+            marks = [end_ms(period) + 1 for period in periods if end_ms(period) < latest]
+            calls.append(Call("close", [board.keys.meta], [board.rev, max(marks, default=0)]))
         return {board.born for board, mark in zip(boards, self._store.run_all(calls), strict=True) if mark >= 0}
 
     def _seal(self, work: _Work, now: datetime, run: Run, counts: dict[str, int]) -> None:
@@ -146,7 +152,9 @@ class Sealing:
                 if period.name not in board.periods:  # a bucket that only rolling windows read
                     calls.append(Call("drop", names, [board.rev, period.id, member, -1, ""]))
                 elif period.id in archived:
-                    calls.append(Call("drop", names, [board.rev, period.id, member, archived[period.id].total, ""]))
+                    # Of one that is pruned, the archive cannot tell how many of its entries were forgotten since.
+                    total = -1 if archived[period.id].pruned else archived[period.id].total
+                    calls.append(Call("drop", names, [board.rev, period.id, member, total, ""]))
                 else:
                     calls.append(Call("drop", names, [board.rev, period.id, member, -1, closes(board, period)]))
         return sum(self._store.run_all(calls)) if calls else 0

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES, PeriodName
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.snapshotfile import VERSION, BoardHead, Head, PeriodHead, SnapshotRow, Writer
-from leaderboard.errors import StoreUnavailable, UnknownBoard
+from leaderboard.errors import LeaderboardError, StoreUnavailable, UnknownBoard
 from leaderboard.running import Run
 from leaderboard.store import scanning
 from leaderboard.store.connection import Store, as_text, translated
@@ -29,9 +29,9 @@ from leaderboard.times import format_time
 _ROWS_AT_ONCE = 1000
 _ARCHIVED_AT_ONCE = 500
 _MOST_TRIES = 3
-_NIGHTLY = re.compile(r"([a-z0-9_-]{1,32})-[0-9]{8}T[0-9]{6}Z\.ndjson\.zst", re.ASCII)
+_NIGHTLY = re.compile(r"([a-z0-9_-]{1,32})-([0-9]{8}T[0-9]{6}Z)\.ndjson\.zst", re.ASCII)
 _STAMP = "%Y%m%dT%H%M%SZ"
-_A_NIGHT = timedelta(hours=20)
+_NIGHT = time(3, 30)  # UTC
 _HALF_WRITTEN = ".nightly-"
 
 Checkpoint = Callable[[], None]
@@ -51,6 +51,12 @@ class _Meta:
     rev: str | None
     forgets: str
     closed_ms: int | None
+
+
+class SnapshotFailed(LeaderboardError):
+    """The folder cannot be written to."""
+
+    code = "snapshot_failed"
 
 
 class Snapshots:
@@ -91,10 +97,16 @@ class Snapshots:
     def nightly(self, now: datetime, run: Run) -> dict[str, int]:
         """Writes a file a game into the folder, and removes those that are too old and what a killed run left.
 
-        A game whose last file is younger than 20 hours is passed over, so that the job may be called at any time, as
-        it is when a scheduler starts. Answers counts: boards, entries and bytes written, files removed. Raises
-        Interrupted, Unavailable, OSError.
+        A game that has a file since the last half past three (UTC) is passed over, so that the job may be called at
+        any time: what failed is tried again, and what was missed is made up for. Answers counts: boards, entries and
+        bytes written, files removed. Raises Interrupted, Unavailable, SnapshotFailed.
         """
+        try:
+            return self._nightly(now, run)
+        except OSError as error:
+            raise SnapshotFailed(f"The snapshot cannot be written: {error}") from error
+
+    def _nightly(self, now: datetime, run: Run) -> dict[str, int]:
         counts = {"boards": 0, "entries": 0, "bytes": 0, "removed": 0}
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob(_HALF_WRITTEN + "*"):
@@ -103,9 +115,11 @@ class Snapshots:
         games: dict[str, list[str]] = {}
         for board in self._registry.everywhere():
             games.setdefault(board.game, []).append(board.name)
+        written = self._files(now)
         for game, boards in games.items():
             run.checkpoint()
-            if self._is_fresh(game, now):
+            files = written.get(game, [])
+            if files and files[-1][0] >= _last_night(now):
                 continue
             path = self._folder / f"{game}-{now.astimezone(UTC):{_STAMP}}.ndjson.zst"
             with replacing(path, prefix=_HALF_WRITTEN) as file:
@@ -114,27 +128,22 @@ class Snapshots:
             counts["boards"] += done.boards
             counts["entries"] += done.entries
             counts["bytes"] += path.stat().st_size
-            counts["removed"] += self._remove_old(game)
+            old = [*files, (now, path)][: -self._keep_nights]
+            for _, earlier in old:
+                earlier.unlink(missing_ok=True)
+            counts["removed"] += len(old)
         return counts
 
-    def _is_fresh(self, game: str, now: datetime) -> bool:
-        names = self._files(game)
-        if not names:
-            return False
-        stamp = names[-1].removeprefix(f"{game}-").removesuffix(".ndjson.zst")
-        return abs(now - datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)) < _A_NIGHT
-
-    def _files(self, game: str) -> list[str]:
-        """Its nightly files, the oldest first."""
-        matches = (_NIGHTLY.fullmatch(path.name) for path in self._folder.iterdir())
-        return sorted(match[0] for match in matches if match and match[1] == game)
-
-    def _remove_old(self, game: str) -> int:
-        names = self._files(game)
-        old = names[: -self._keep_nights]
-        for name in old:
-            (self._folder / name).unlink(missing_ok=True)
-        return len(old)
+    def _files(self, now: datetime) -> dict[str, list[tuple[datetime, Path]]]:
+        """Every game's nightly files, the oldest first; not those that a clock ahead has dated into the future."""
+        found: dict[str, list[tuple[datetime, Path]]] = {}
+        for path in self._folder.iterdir():
+            match = _NIGHTLY.fullmatch(path.name)
+            if match:
+                at = datetime.strptime(match[2], _STAMP).replace(tzinfo=UTC)
+                if at <= now:
+                    found.setdefault(match[1], []).append((at, path))
+        return {game: sorted(files) for game, files in found.items()}
 
     def _write_board(self, game: str, name: str, to: "_Target") -> None:
         for _ in range(_MOST_TRIES):
@@ -235,6 +244,11 @@ class _Target:
         if whole:
             self.done.periods += 1
             self.done.entries += rows
+
+
+def _last_night(now: datetime) -> datetime:
+    night = datetime.combine(now.astimezone(UTC).date(), _NIGHT, UTC)
+    return night if night <= now else night - timedelta(days=1)
 
 
 @contextmanager

@@ -133,7 +133,9 @@ class Submissions:
             return
         if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
             board = self._registry.keep_metadata(board, context.now)
-        batch = Batch(board, context, self._situations.get(board.born, Situation()), chunk.absent)
+        if chunk.born_of_batch != board.born:
+            chunk.born_of_batch, chunk.absent, chunk.gone = board.born, {}, set()
+        batch = Batch(board, context, self._situations.get(board.born, Situation()), chunk.absent, chunk.gone)
         for item in chunk.items:
             why = batch.add(item.submission)
             if why is None:
@@ -153,7 +155,7 @@ class Submissions:
         if len(self._situations) >= _MOST_SITUATIONS:
             self._situations.clear()
         self._situations[board.born] = Situation(int(closed), windows)
-        self._revival.reopen(board, missing, now)
+        chunk.gone |= self._revival.reopen(board, missing, now)
         chunk.absent |= dict.fromkeys(missing, int(drops))
 
     def _call(self, chunk: Chunk, marking: Marking | None, place: dict[str, Any] | None) -> Call:

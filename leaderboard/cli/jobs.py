@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from leaderboard import jsontext
 from leaderboard.archive.job_runs import JobRun
+from leaderboard.boards.periods import EARLIEST, LATEST
 from leaderboard.cli.context import opened, say, store_options
 from leaderboard.config import Settings
 from leaderboard.errors import Interrupted, StoreUnavailable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # APScheduler is slow to import, and of all commands only the
     from scheduler.schedule import Job
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_YEAR = timedelta(days=366)  # jobs look at neighbours of the periods of that time
 _POLL_SECONDS = 0.1
 _LOOKS = 3
 _ALL = "all"
@@ -32,9 +34,12 @@ def _read_time(_context: click.Context, _option: click.Parameter, text: str | No
     if text is None:
         return None
     try:
-        return parse_time(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+        at = parse_time(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     except ValueError as error:
         raise click.BadParameter(f"{error} A date alone means its first moment in UTC.") from error
+    if not EARLIEST + _YEAR <= at < LATEST - _YEAR:
+        raise click.BadParameter(f"Jobs know the time from {EARLIEST.year + 1} to {LATEST.year - 2}.")
+    return at
 
 
 @click.group()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from leaderboard.errors import StoreUnavailable
 from leaderboard.store.connection import Store, translated
 
+LOCK_MS = 10_000
 _POLL_SECONDS = 0.02
 
 
@@ -16,7 +17,7 @@ def lock(
     store: Store,
     key: str,
     *,
-    ttl_ms: int = 10_000,
+    ttl_ms: int = LOCK_MS,
     wait_seconds: float = 12.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[str]:

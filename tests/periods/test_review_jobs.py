@@ -98,15 +98,15 @@ def test_a_run_that_was_paused_over_an_emptied_period_harms_nothing(
     service.submit("ada", 10)
     service.clock.set(NEXT_DAY)
     assert service.request("DELETE", "/v1/boards/b/players/ada").status == 204
-    drop = copies.Copies.drop_period
+    drop = copies.Copies.drop
 
     def paused(*args: Any) -> None:
-        monkeypatch.setattr(copies.Copies, "drop_period", drop)
+        monkeypatch.setattr(copies.Copies, "drop", drop)
         service.bulk([{"board": "b", "player": "bob", "score": 7, "at": AT}], backfill="true")
         assert seal(service, LONG_AFTER)["dropped"] >= 1
         drop(*args)
 
-    monkeypatch.setattr(copies.Copies, "drop_period", paused)
+    monkeypatch.setattr(copies.Copies, "drop", paused)
     seal(service)
     service.clock.set(LONG_AFTER)
     assert day(service) == [("bob", 7)]

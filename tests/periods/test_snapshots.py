@@ -426,7 +426,7 @@ def test_every_night_a_file_a_game_and_the_newest_stay(
     with (folder / names[0]).open("rb") as file:
         service.services.restoring.restore(file, "b", service.game, "b", service.clock.now(), replace=True)
     assert read_all(service) == before
-    again = snapshots_of.nightly(START + timedelta(days=3, hours=19), FreeRun())  # a scheduler that starts
+    again = snapshots_of.nightly(START + timedelta(days=3, hours=10), FreeRun())  # a scheduler that starts
     assert again == {"boards": 0, "entries": 0, "bytes": 0, "removed": 0}
     assert stranger.exists()
     assert len(list(folder.iterdir())) == 3

@@ -156,7 +156,7 @@ class _Settled:
             if period.id < first.id and period.id in there and period.id not in self.open:
                 yield f"{period.id} still has keys, though {first.id} is the first to be kept"
             there.discard(period.id)
-        yield from (f"{rest} has keys and no scores" for rest in there - {"all"})
+        yield from (f"{rest} has keys and no scores" for rest in there - {"all", "held"})
 
 
 def look_closely(year: Year, most: int) -> None:

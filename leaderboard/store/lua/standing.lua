@@ -19,10 +19,13 @@ local function next_key(batch, i, old)
   return key
 end
 
-local function trim(batch, slot) -- keeps the best `limit` entries
-  local over = redis.call('ZRANGE', slot.standings, batch.limit, -1, 'WITHSCORES')
+-- Keeps the best `limit` entries. There is one too many; far too many only where a period was sealed under a larger
+-- limit and opened again, of which the rest goes with the next writes, or before it is copied.
+local function trim(batch, slot)
+  local first = math.max(batch.limit, redis.call('ZCARD', slot.standings) - 1000)
+  local over = redis.call('ZRANGE', slot.standings, first, -1, 'WITHSCORES')
   if #over == 0 then return end
-  redis.call('ZREMRANGEBYRANK', slot.standings, batch.limit, -1)
+  redis.call('ZREMRANGEBYRANK', slot.standings, first, -1)
   for n = 1, #over, 2 do
     if batch.ties == 'dense' then forget_level(slot, over[n + 1]) end
     if batch.metadata then redis.call('HDEL', slot.metadata, over[n]) end
