@@ -9,7 +9,8 @@
     lb:{game:board}:open                sorted set  board     id of a period -> when it closes, Unix seconds, for
                                                              every period that is not sealed: the scheduler's work
     lb:{game:board}:closing             hash        board     id of a period -> token of the standings that are being
-                                                             copied; whatever changes them removes it
+                                                             copied; whatever changes them removes it. Or `emptied:`
+                                                             and a number, where its last players were removed
     lb:{game:board}:held                sorted set  holds     id of a period -> until when it stays in the store though
                                                              it is sealed and old, Unix seconds; until the last one
     lb:{game:board}:loads               hash        board     load id -> place and counts of a `leaderboard load`
@@ -38,7 +39,7 @@
     stats:{game}:names                  set         game      the names of its stats
     stats:games                         set         for ever  the games with stats
 
-Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before take no scores any more, but by a
+Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before it take no scores any more, but by a
 backfill; `drops` counts periods that lost their key, `forgets` removals of players; `windows`: the rolling windows
 that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one is being built.
 

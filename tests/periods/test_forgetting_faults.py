@@ -100,4 +100,6 @@ def test_a_hot_period_that_the_archive_has_pruned_is_dropped_when_a_player_was_f
     copies = service.services.housekeeping._copies
     copies.retire({"day": 1}, NEXT_DAY + timedelta(days=2), checkpoint=lambda: None)
     assert forget(service, "bob") == 204
-    assert seal(service, NEXT_DAY + timedelta(days=10))["dropped"] == 1
+    seal(service, NEXT_DAY + timedelta(days=10))
+    keys = service.services.registry.get(service.game, "b").keys
+    assert not service.services.store.client.exists(keys.standings("2026-11-23"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from leaderboard.boards import windows
 from tests.conftest import START, Service
 from tests.periods.running import FreeRun
 
@@ -55,8 +56,6 @@ def test_a_window_that_takes_long_to_build_is_not_begun_by_every_reader(
         before = int(store.client.pttl(lock))
         left.append(before)
         store.client.pexpire(lock, max(1, before - 4000))
-
-    from leaderboard.boards import windows
 
     window = windows.current(board.calendar, "30d", service.clock.now())
     rolling.ensure(board, window, time_passes)

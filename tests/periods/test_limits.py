@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from leaderboard.boards.definition import read_definition
 from leaderboard.cli.main import main
 from leaderboard.config import Settings
 from leaderboard.services import build
@@ -49,8 +50,6 @@ def command(valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     services.access.create_key("review", "server", datetime.now(UTC))
     for board in services.registry.all("review"):
         services.registry.delete("review", board.name)
-    from leaderboard.boards.definition import read_definition
-
     services.registry.put(
         "review", "b", read_definition({"rolling": ["7d"], "periods": ["all", "day"]}), datetime.now(UTC)
     )
