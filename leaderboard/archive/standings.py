@@ -40,6 +40,21 @@ class ArchivedStandings:
                 found |= {row.period: to_archived(row) for row in connection.execute(query.where(some))}
         return found
 
+    def with_player(self, game: str, wanted: Sequence[tuple[str, str, str]], player: str) -> set[tuple[str, str, str]]:
+        """Those of some complete periods, each (board, born, period id), that have rows of a player."""
+        there = sa.exists().where(_standings.archive == _periods.id, _standings.player == player)
+        query = sa.select(_periods.board, _periods.born, _periods.period).where(
+            _periods.game == game, IS_COMPLETE, there
+        )
+        found: set[tuple[str, str, str]] = set()
+        with self._database.begin() as connection:
+            for start in range(0, len(wanted), _PERIODS_AT_ONCE):
+                some = sa.tuple_(_periods.board, _periods.born, _periods.period).in_(
+                    wanted[start : start + _PERIODS_AT_ONCE]
+                )
+                found |= {(row.board, row.born, row.period) for row in connection.execute(query.where(some))}
+        return found
+
     def newest(
         self, game: str, board: str, born: str, name: str, *, limit: int, before: str | None = None
     ) -> list[Archived]:

@@ -37,6 +37,13 @@ class Cold:
         """The archived period with this id."""
         return self._archive.find(board.game, board.name, board.born, [period_id]).get(period_id)
 
+    def with_player(self, views: Sequence[View], player: str) -> set[str]:
+        """The boards of those views, all of one game, whose archived period has a player."""
+        if not views:
+            return set()
+        wanted = [(view.board.name, view.board.born, view.period.id) for view in views]
+        return {board for board, _, _ in self._archive.with_player(views[0].board.game, wanted, player)}
+
     def answer(self, view: View, asked: Call) -> tuple[int, _Answer] | None:
         """The total and what the script would answer behind its stamp; None where nothing is archived.
 

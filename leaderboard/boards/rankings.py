@@ -75,8 +75,12 @@ class Rankings:
         stale = [view.board.name for view, answer in zip(views, answers, strict=True) if is_stale(view, answer)]
         if stale:
             raise BoardsChanged(*stale)
+        pairs = list(zip(views, answers, strict=True))
+        archived = self._cold.with_player([view for view, answer in pairs if _may_be_archived(view, answer)], player)
         found = []
-        for view, answer in zip(views, answers, strict=True):
+        for view, answer in pairs:
+            if _may_be_archived(view, answer) and view.board.name not in archived:
+                continue
             asked = player_call(view, player, 0)
             try:
                 settled = self._settled(view, asked, answer)
@@ -166,13 +170,18 @@ class Rankings:
     def _settled(self, view: View, asked: Call, answer: Sequence[Any]) -> tuple[Any, ...]:
         """The answer as it is, or that of the archive, where the standings are there by now."""
         stamp = read_stamp(view, answer)
-        closed, to_seal, _ = answer[3]
-        if stamp.total or to_seal or isinstance(view.period, Window) or not is_past(view.period, int(closed)):
+        if not _may_be_archived(view, answer):
             return (stamp, *answer[4:])
         cold = self._cold.answer(view, asked)
         if cold is None:
             return (stamp, *answer[4:])
         return (replace(stamp, total=cold[0], state="archived"), *cold[1])
+
+
+def _may_be_archived(view: View, answer: Sequence[Any]) -> bool:
+    """Whether the store has nothing of a period that is over, and is not to seal it either."""
+    total, (closed, to_seal, _) = answer[2:4]
+    return not (total or to_seal or isinstance(view.period, Window)) and is_past(view.period, int(closed))
 
 
 def _reaching(view: View, edges: Sequence[Score]) -> Call:
