@@ -44,6 +44,8 @@ class _Settled:
         services = year.service.services
         self.client = services.store.client
         self.open = {name.decode(): int(at) for name, at in self.client.zrange(self.keys.open, 0, -1, withscores=True)}
+        held = self.client.zrangebyscore(self.keys.held, f"({self.now.timestamp()}", "+inf", withscores=True)
+        self.held = {name.decode(): int(at) for name, at in held}  # what a backfill brought back stays for an hour
         with services.database.begin() as connection:
             columns = archived_periods.c
             query = sa.select(archived_periods).where(columns.game == year.service.game, columns.board == board)
@@ -75,9 +77,15 @@ class _Settled:
         yield from (f"{period_id} is open, and nobody played then" for period_id in self.open.keys() - known)
         if late := [period_id for period_id, at in self.open.items() if at < self.now.timestamp()]:
             yield f"{late} are due"
-        closing = self.client.hgetall(self.keys.closing)
-        if closing:
-            yield f"closing is not empty: {closing}"
+        yield from self._closing()
+
+    def _closing(self) -> Iterator[str]:
+        closing = {name.decode(): token for name, token in self.client.hgetall(self.keys.closing).items()}
+        # A period that is not over and lost its last players is noted there until somebody plays, or it is over.
+        if left := {name: token for name, token in closing.items() if name not in self.open}:
+            yield f"closing has what is not open: {left}"
+        if left := {name: token for name, token in closing.items() if not token.startswith(b"emptied:")}:
+            yield f"closing is not empty: {left}"
 
     def _archive(self) -> Iterator[str]:
         by_id = {period.id: standing for period, standing in self.standings.items()}
@@ -153,7 +161,7 @@ class _Settled:
             if period.name == "all":
                 continue
             first = first_kept(self.rules, retention, period.name, self.now)
-            if period.id < first.id and period.id in there and period.id not in self.open:
+            if period.id < first.id and period.id in there and period.id not in self.open | self.held:
                 yield f"{period.id} still has keys, though {first.id} is the first to be kept"
             there.discard(period.id)
         yield from (f"{rest} has keys and no scores" for rest in there - {"all", "held"})
