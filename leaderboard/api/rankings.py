@@ -49,7 +49,7 @@ def player_everywhere(call: Call) -> Answer:
         del document["player"]
         rows.append(document)
     etag = tuple(
-        (view.board.rev, view.period.key_id, standing.stamp.state, standing.stamp.version) for view, standing in found
+        (view.board.rev, view.key_id, standing.stamp.state, standing.stamp.version) for view, standing in found
     )
     return Answer({"player": call.path["player"], "boards": rows}, etag_of=etag)
 
@@ -172,7 +172,7 @@ def _numeral(query: Mapping[str, Any], name: str) -> Literal | None:
 
 
 def _answer(view: View, stamp: Stamp, rest: dict[str, Any]) -> Answer:
-    etag = (stamp.rev, stamp.version, view.period.key_id, stamp.state)
+    etag = (stamp.rev, stamp.version, view.key_id, stamp.state)
     return Answer({**_head(view, stamp), **rest}, etag_of=etag)
 
 

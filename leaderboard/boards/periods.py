@@ -51,10 +51,6 @@ class Period:
     end: datetime | None
     calendar: Calendar = field(repr=False)
 
-    @property
-    def key_id(self) -> str:  # its name among a board's keys
-        return self.id
-
     def contains(self, at: datetime) -> bool:
         """Whether the instant lies in this period. ValueError for a naive time."""
         _require_aware(at)

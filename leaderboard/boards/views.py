@@ -43,6 +43,11 @@ class View:
     metadata: bool = False
 
     @property
+    def key_id(self) -> str:
+        """The name of what is read among the board's keys."""
+        return self.period.key_id if isinstance(self.period, Window) else self.period.id
+
+    @property
     def state(self) -> str:
         """open until the period's end, then closed; what a `Stamp` says comes after it has been looked at."""
         return "open" if self.period.end is None or self.now < self.period.end else "closed"
@@ -95,7 +100,7 @@ def read_standing(view: View, player: str, answer: tuple[Any, ...]) -> Standing 
 
 def call(script: str, view: View, *args: Any) -> Call:
     keys = view.board.keys
-    return Call(script, [keys.meta, *keys.triple(view.period.key_id), keys.open], args)
+    return Call(script, [keys.meta, *keys.triple(view.key_id), keys.open], args)
 
 
 def flag(view: View) -> str:
