@@ -1,6 +1,7 @@
 """Fixtures: a private Valkey a run, and the same tests on fakeredis; a clock under control; a fresh game a test."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from leaderboard.app import create_app
 from leaderboard.config import Settings
 from leaderboard.services import Services
 from leaderboard.store.embedded import EmbeddedStore
+from tests.archive import postgres
 
 hypothesis.settings.register_profile("no-shrink", phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
@@ -121,6 +123,18 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A private Valkey, for this run (or this worker of it) alone."""
     with EmbeddedStore.start(tmp_path_factory.mktemp("valkey"), owner="tests") as store:
         yield store.url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL, for this run (or this worker of it) alone."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs PostgreSQL's binaries")
+        pytest.skip("no PostgreSQL binaries on this machine")
+    with postgres.running(binaries) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["valkey", "memory"])

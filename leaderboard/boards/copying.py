@@ -106,7 +106,8 @@ class Copying:
         """
         answers = self._store.run_all([_seal(one, now) for one in some]) if some else []
         sealed = [one for one, answer in zip(some, answers, strict=True) if answer]
-        self._copies.give_up([one.token for one in some if one not in sealed])
+        done = {one.token for one in sealed}
+        self._copies.give_up([one.token for one in some if one.token not in done])
         self.confirm([(one.board, one.period, one.token) for one in sealed], now)
         return sealed
 

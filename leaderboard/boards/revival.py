@@ -63,13 +63,10 @@ class Revival:
         for archived in self._archived(board, missing):
             self.put_back(board, archived, None)
 
-    def put_back(
-        self, board: Board, archived: Archived, now: datetime | None, *, reopen: bool = False, replace: bool = False
-    ) -> bool:
+    def put_back(self, board: Board, archived: Archived, now: datetime | None, *, reopen: bool = False) -> bool:
         """Copies one period into the store; answers whether it did, or somebody else was first.
 
-        Its keys live as if they were written `now`. `replace` puts it in the place of what is there. Raises
-        BoardsChanged, StoreUnavailable.
+        Its keys live as if they were written `now`. Raises BoardsChanged, StoreUnavailable.
         """
         period = board.named(archived.period)
         expires = board.expires_at(period, now or period.start or EARLIEST)
@@ -79,8 +76,8 @@ class Revival:
             keys = board.keys
             names = [keys.meta, keys.known, keys.open, keys.closing, *incoming, *keys.triple(period.id)]
             member = f"{period.name}:{period.id}"
-            arguments = [board.rev, period.id, member, forgets, expires or 0]
-            arguments += [closes(board, period) if reopen else "", "1" if replace else "0"]
+            closed = closes(board, period) if reopen else ""
+            arguments = [board.rev, period.id, member, forgets, expires or 0, closed]
             answer = as_text(self._store.run("put_back", names, arguments))
             if answer != "changed":
                 return answer == "done"

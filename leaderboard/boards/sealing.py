@@ -118,7 +118,8 @@ class Sealing:
                 sealed = self._copying.seal(copied, now)
                 counts["sealed"] += len(sealed)
                 counts["entries"] += sum(one.total for one in sealed)
-                left += [(one.board, one.period) for one in together if one not in sealed]
+                done = {one.token for one in sealed}
+                left += [(one.board, one.period) for one in together if one.token not in done]
             if not left:
                 return
             work = left
@@ -210,8 +211,10 @@ def _together(begun: Sequence[Standings]) -> Iterator[list[Standings]]:
 
 
 def _by_board(work: _Work) -> Iterator[tuple[Board, list[Period]]]:
-    for board in _boards_of(work):
-        yield board, [period for other, period in work if other is board]
+    grouped: dict[str, tuple[Board, list[Period]]] = {}
+    for board, period in work:
+        grouped.setdefault(board.born, (board, []))[1].append(period)
+    yield from grouped.values()
 
 
 def _boards_of(work: _Work) -> list[Board]:

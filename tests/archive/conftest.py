@@ -1,6 +1,5 @@
-"""The archive on SQLite and on a private PostgreSQL, which is started once a run."""
+"""The archive on SQLite and on a private PostgreSQL, which tests/conftest.py starts once a run."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,18 +10,6 @@ import sqlalchemy as sa
 from leaderboard.archive.database import Database
 from leaderboard.archive.tables import metadata
 from leaderboard.config import Settings
-from tests.archive import postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    binaries = postgres.find_binaries()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs PostgreSQL's binaries")
-        pytest.skip("no PostgreSQL binaries on this machine")
-    with postgres.running(binaries) as url:
-        yield url
 
 
 @pytest.fixture

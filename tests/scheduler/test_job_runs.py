@@ -1,6 +1,5 @@
 """The record of runs, on SQLite and on a private PostgreSQL."""
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,19 +10,7 @@ from leaderboard.archive import job_runs
 from leaderboard.archive.database import Database
 from leaderboard.archive.job_runs import JobRun, JobRuns
 from leaderboard.config import Settings
-from tests.archive import postgres
 from tests.conftest import START
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    binaries = postgres.find_binaries()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs PostgreSQL's binaries")
-        pytest.skip("no PostgreSQL binaries on this machine")
-    with postgres.running(binaries) as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
