@@ -10,7 +10,6 @@ from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards.cold import Cold
 from leaderboard.boards.history import History
 from leaderboard.boards.housekeeping import Housekeeping
-from leaderboard.boards.idempotency import Plans
 from leaderboard.boards.periods import Calendar
 from leaderboard.boards.rankings import Rankings
 from leaderboard.boards.registry import Registry
@@ -26,6 +25,7 @@ from leaderboard.games.access import Access
 from leaderboard.stats.storage import Stats
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import running_url
+from leaderboard.store.idempotency import Plans
 
 Clock = Callable[[], datetime]
 

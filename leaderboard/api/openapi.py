@@ -10,8 +10,8 @@ from marshmallow import Schema
 from leaderboard import __version__
 from leaderboard.api.operations import Operation
 from leaderboard.api.schemas import ProblemAnswer
-from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.items import BulkItem
+from leaderboard.fields import BOARD_NAME
 
 _TITLES = {
     200: "The answer.",

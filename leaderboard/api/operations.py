@@ -20,9 +20,8 @@ from werkzeug.routing import BaseConverter
 
 from leaderboard import jsontext
 from leaderboard.api import bodies
-from leaderboard.boards.definition import flatten
-from leaderboard.boards.fields import BOARD_NAME, check_player
 from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, Unauthenticated
+from leaderboard.fields import BOARD_NAME, check_player, flatten
 from leaderboard.games.access import Identity
 from leaderboard.services import Services
 

@@ -9,11 +9,11 @@ from leaderboard.api import schemas
 from leaderboard.api.operations import Answer, Call, Operation
 from leaderboard.boards import cursors, windows
 from leaderboard.boards.definition import Board
-from leaderboard.boards.numerals import Literal, OrderingError, exact, read_number
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.views import Entry, Stamp, Standing, View
 from leaderboard.boards.windows import Window
 from leaderboard.errors import InvalidInput
+from leaderboard.numerals import Literal, OrderingError, exact, read_number
 from leaderboard.times import format_time
 
 

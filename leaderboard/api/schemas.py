@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from leaderboard.boards.fields import Flag, PlayerId, Strict, Text, Whole
 from leaderboard.boards.periods import PERIOD_NAMES
+from leaderboard.fields import Flag, PlayerId, Strict, Text, Whole
 
 MOST_ROWS = 1000
 

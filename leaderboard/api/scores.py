@@ -14,13 +14,13 @@ from leaderboard.api.schemas import (
     SubmitQuery,
 )
 from leaderboard.boards import items
-from leaderboard.boards.batches import Context, Refusal, Submission
-from leaderboard.boards.chunks import Marking, Report
+from leaderboard.boards.batches import Context, Submission
 from leaderboard.boards.definition import Board
-from leaderboard.boards.idempotency import Plan, check_digest, digest_of, request_name
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.submissions import Result
 from leaderboard.errors import Conflict, Forbidden, InvalidInput, UnknownBoard, UnknownPlayer
+from leaderboard.reports import Marking, Refusal, Report
+from leaderboard.store.idempotency import Plan, check_digest, digest_of, request_name
 
 _LONGEST_KEY = 200
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, DatabaseUnavailable
 
-HEAD = "0002"  # the newest migration; looked at before Alembic is even imported
+HEAD = "0003"  # the newest migration; looked at before Alembic is even imported
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_ID = 0x6C656164  # "lead": PostgreSQL's advisory lock for migrating
 

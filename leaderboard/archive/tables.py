@@ -48,6 +48,7 @@ games = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(32), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("settings", Text, nullable=False, server_default="{}"),  # JSON
 )
 
 boards = Table(
@@ -147,4 +148,28 @@ job_runs = Table(
     Column("counts", Text, nullable=True),  # JSON
     Column("error", Text, nullable=True),
     Index("ix_job_runs_job", "job", "id"),
+)
+
+# Ordered event names whose times are kept.
+funnels = Table(
+    "funnels",
+    metadata,
+    Column("game", String(32), ForeignKey("games.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("steps", Text, nullable=False),  # JSON
+    Column("window_seconds", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# The top of a board's period as a day of the board began, to compare with.
+board_captures = Table(
+    "board_captures",
+    metadata,
+    Column("game", String(32), primary_key=True),
+    Column("board", String(64), primary_key=True),
+    Column("born", String(16), primary_key=True),
+    Column("period", String(16), primary_key=True),  # its id, or `all`
+    Column("day", String(16), primary_key=True),
+    Column("taken_at", UtcDateTime, nullable=False),
+    Column("entries", Text, nullable=False),  # JSON: [[rank, player, sort key], ...]
 )

@@ -29,13 +29,15 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.boards import numerals, periods
+from leaderboard import numerals
+from leaderboard.boards import periods
 from leaderboard.boards.definition import Board
-from leaderboard.boards.fields import check_player
-from leaderboard.boards.numerals import Literal
 from leaderboard.boards.periods import Period
 from leaderboard.boards.slots import Slot, Slots, end_ms, is_derived, live_windows, window_rule
 from leaderboard.boards.sortkey import Placed
+from leaderboard.fields import check_player
+from leaderboard.numerals import Literal
+from leaderboard.reports import Refusal
 from leaderboard.store.keys import BoardKeys
 
 FUTURE_SECONDS = 60  # how far ahead a clock may be
@@ -51,15 +53,6 @@ class Submission(msgspec.Struct, frozen=True):
     subscore: Literal | None = None
     at: datetime | None = None  # None: now
     metadata: str | None = None  # compact JSON
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a submission was not taken."""
-
-    code: str
-    detail: str
-    field: str = "score"
 
 
 REFUSED_BY_TOTAL = Refusal("score_out_of_range", "The total would leave the board's range.")

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Refusal, Submission
+from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Submission
 from leaderboard.boards.definition import Board
-from leaderboard.boards.numerals import Score
+from leaderboard.numerals import Score
+from leaderboard.reports import Refusal, Rejection, Report
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -31,34 +32,6 @@ class PeriodOutcome:
     previous_rank: int | None
     updated: bool
     ranked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """An item that was not taken."""
-
-    index: int
-    refusal: Refusal
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of many items."""
-
-    received: int = 0
-    applied: int = 0
-    unchanged: int = 0
-    rejected: list[Rejection] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """How the chunks of an idempotent request are marked, so that none is applied twice."""
-
-    request: str
-    digest: str
-    lifetime_ms: int
-    mark_refused: bool = True  # False: what was refused whole may be sent again, corrected
 
 
 @dataclass(slots=True)

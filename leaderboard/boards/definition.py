@@ -11,14 +11,13 @@ from typing import Any, cast
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from leaderboard import jsontext
-from leaderboard.boards import numerals
-from leaderboard.boards.fields import Number, Strict, Text, Whole
+from leaderboard import jsontext, numerals
 from leaderboard.boards.ordering import make_ordering
 from leaderboard.boards.periods import PERIOD_NAMES, Calendar, Period, PeriodName
 from leaderboard.boards.sortkey import Field, Ordering
 from leaderboard.boards.windows import SPANS, Window
 from leaderboard.errors import InvalidInput
+from leaderboard.fields import Number, Strict, Text, Whole, flatten
 from leaderboard.store.keys import BoardKeys
 
 FIXED = ("order", "operator", "score", "subscore", "ties", "time_zone", "week_start", "day_start", "partitions")
@@ -253,21 +252,6 @@ def read_definition(document: Any) -> dict[str, Any]:
     except numerals.DoesNotFit as error:
         raise InvalidInput(str(error), code=error.code, fields={"score": [str(error)]}) from error
     return data
-
-
-def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
-    """marshmallow's nested messages as field -> messages, with dots between the levels."""
-    if not isinstance(messages, dict):
-        return {_printable(prefix.removesuffix(".")) or "_body": [_printable(str(message)) for message in messages]}
-    flat: dict[str, list[str]] = {}
-    for name, inner in messages.items():
-        flat.update(flatten(inner, prefix if name == "_schema" else f"{prefix}{name}."))
-    return flat
-
-
-def _printable(text: str) -> str:
-    """The text with lone surrogates spelled out, which no answer could carry."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _fill_bounds(data: dict[str, Any]) -> None:

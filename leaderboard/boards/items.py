@@ -11,12 +11,12 @@ import msgspec
 from marshmallow import ValidationError, fields
 
 from leaderboard import jsontext
-from leaderboard.boards.batches import Refusal, Submission
-from leaderboard.boards.chunks import Item, Rejection
-from leaderboard.boards.definition import flatten
-from leaderboard.boards.fields import PlayerId, ScoreText, Strict, Text, Time
-from leaderboard.boards.numerals import read_number
+from leaderboard.boards.batches import Submission
+from leaderboard.boards.chunks import Item
 from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
+from leaderboard.fields import PlayerId, ScoreText, Strict, Text, Time, flatten
+from leaderboard.numerals import read_number
+from leaderboard.reports import Refusal, Rejection
 from leaderboard.times import parse_time
 
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 
-from leaderboard.boards.numerals import (
+from leaderboard.boards.sortkey import OFFSET, Field, Ordering, Placed, from_double, halves, to_double
+from leaderboard.numerals import (
     DoesNotFit,
     Literal,
     OrderingError,
@@ -28,7 +29,6 @@ from leaderboard.boards.numerals import (
     read_number,
     to_grid,
 )
-from leaderboard.boards.sortkey import OFFSET, Field, Ordering, Placed, from_double, halves, to_double
 
 EXACT = 2**53  # every integer up to here is a double
 CAPACITY = 0x7FF * 2**52 - OFFSET  # and end below the bits of infinity

@@ -14,7 +14,6 @@ from typing import Any
 
 from leaderboard.boards import cursors
 from leaderboard.boards.cold import Cold
-from leaderboard.boards.numerals import Literal, Score, exact, present
 from leaderboard.boards.rolling import Rolling
 from leaderboard.boards.views import (
     Entry,
@@ -36,6 +35,7 @@ from leaderboard.boards.views import (
 )
 from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownPlayer
+from leaderboard.numerals import Literal, Score, exact, present
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 

@@ -25,10 +25,10 @@ from leaderboard.archive.tables import boards
 from leaderboard.boards import windows
 from leaderboard.boards.contents import Contents
 from leaderboard.boards.definition import Board, new_board, new_rev
-from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.revival import Revival
 from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
+from leaderboard.fields import BOARD_NAME
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.keys import BoardKeys
 from leaderboard.store.locks import lock

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from leaderboard.boards.numerals import Literal, Score, from_grid, present
+from leaderboard.numerals import Literal, Score, from_grid, present
 
 OFFSET = 2**52  # packed values start here, clear of denormals
 

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Context, Refusal, Situation, Submission
+from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Context, Situation, Submission
 from leaderboard.boards.chunks import (
     Chunk,
     Item,
-    Marking,
     PeriodOutcome,
-    Rejection,
-    Report,
     count,
     make_chunks,
     outcomes,
@@ -26,6 +23,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.revival import Revival
 from leaderboard.errors import StoreUnavailable, UnknownBoard
+from leaderboard.reports import Marking, Refusal, Rejection, Report
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from leaderboard.boards.definition import Board
-from leaderboard.boards.numerals import Score
 from leaderboard.boards.periods import Period
 from leaderboard.boards.slots import end_ms
 from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged
+from leaderboard.numerals import Score
 from leaderboard.store.scripts import Call
 
 

@@ -7,10 +7,10 @@ import click
 
 from leaderboard import jsontext
 from leaderboard.boards.definition import read_definition
-from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.cli.context import check_game, opened, store_options
 from leaderboard.config import Settings
 from leaderboard.errors import InvalidInput
+from leaderboard.fields import BOARD_NAME
 
 
 @click.group()

@@ -16,13 +16,14 @@ from typing import IO, Any, Self
 import click
 
 from leaderboard import jsontext
-from leaderboard.boards.batches import Refusal, Submission
-from leaderboard.boards.chunks import Item, Rejection
+from leaderboard.boards.batches import Submission
+from leaderboard.boards.chunks import Item
 from leaderboard.boards.items import read_item, read_line
 from leaderboard.cli.context import check_game, opened, say, store_options
 from leaderboard.cli.inputs import digest, documents, seekable
 from leaderboard.config import Settings
 from leaderboard.errors import LeaderboardError, UnknownBoard, UnreadableBody
+from leaderboard.reports import Refusal, Rejection
 from leaderboard.services import Services
 
 _LINES_AT_ONCE = 2000

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, cast
 
 import click
 
-from leaderboard.boards.fields import BOARD_NAME
 from leaderboard.boards.periods import PERIOD_NAMES, PeriodName
 from leaderboard.boards.restoring import Restored
 from leaderboard.boards.snapshots import replacing
@@ -18,6 +17,7 @@ from leaderboard.cli.context import check_game, opened, say, store_options
 from leaderboard.cli.inputs import seekable
 from leaderboard.config import Settings
 from leaderboard.errors import Conflict, InvalidInput
+from leaderboard.fields import BOARD_NAME
 from leaderboard.services import Services
 from leaderboard.times import format_time
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from leaderboard import jsontext
 from leaderboard.boards import items
 from leaderboard.boards.chunks import Item
-from leaderboard.boards.fields import check_player
 from leaderboard.errors import InvalidInput, LeaderboardError
+from leaderboard.fields import check_player
 
 EXAMPLES = int(os.environ.get("ITEMS_EXAMPLES", "400"))
 MOST = 4

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from leaderboard.boards.numerals import (
+from leaderboard.boards.ordering import Field, Ordering, Placed, make_ordering
+from leaderboard.numerals import (
     DoesNotFit,
     OrderingError,
     ScoreNotANumber,
@@ -20,7 +21,6 @@ from leaderboard.boards.numerals import (
     ScoreOutOfRange,
     TimeOutOfRange,
 )
-from leaderboard.boards.ordering import Field, Ordering, Placed, make_ordering
 
 FROM_MS, UNTIL_MS = 946_684_800_000, 4_102_444_800_000  # 2000 and 2100, in UTC
 NORMAL_DOUBLES = 2046 * 2**52  # the positive ones that are neither denormal nor infinite

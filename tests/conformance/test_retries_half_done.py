@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from leaderboard.boards.idempotency import Plans
 from leaderboard.errors import StoreUnavailable
 from leaderboard.store.connection import Store
+from leaderboard.store.idempotency import Plans
 from leaderboard.store.scripts import Call
 
 FRESH = {"Cache-Control": "no-cache"}

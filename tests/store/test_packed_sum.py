@@ -13,8 +13,8 @@ from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from leaderboard.boards.numerals import OrderingError
 from leaderboard.boards.ordering import Field, Ordering, make_ordering
+from leaderboard.numerals import OrderingError
 
 W = 2**32
 OFFSET = 2**52  # of the smallest packed value in the bits of its double

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from leaderboard.boards import numerals
-from leaderboard.boards.numerals import (
+from leaderboard import numerals
+from leaderboard.numerals import (
     OrderingError,
     ScoreNotANumber,
     ScoreNotExact,

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from leaderboard.boards import numerals
+from leaderboard import numerals
 from leaderboard.jsontext import Numeral
 from leaderboard.times import parse_time
 
@@ -126,3 +126,18 @@ def as_decimal(value: Any) -> Decimal:
     if abs(number) >= 10**40 or abs(power) > 40:
         raise ValidationError("More digits than this takes.")
     return Decimal(number).scaleb(power, _EXACT) if number else Decimal(0)
+
+
+def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
+    """marshmallow's nested messages as field -> messages, with dots between the levels."""
+    if not isinstance(messages, dict):
+        return {_printable(prefix.removesuffix(".")) or "_body": [_printable(str(message)) for message in messages]}
+    flat: dict[str, list[str]] = {}
+    for name, inner in messages.items():
+        flat.update(flatten(inner, prefix if name == "_schema" else f"{prefix}{name}."))
+    return flat
+
+
+def _printable(text: str) -> str:
+    """The text with lone surrogates spelled out, which no answer could carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
