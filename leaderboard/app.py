@@ -8,13 +8,30 @@ import structlog
 from flask import Flask, Response, g, request
 
 from leaderboard import jsontext, logs
-from leaderboard.api import boards, bodies, openapi, operations, probes, problems, rankings, scores
+from leaderboard.api import (
+    activity,
+    board_analytics,
+    boards,
+    bodies,
+    counters,
+    events,
+    funnels,
+    games,
+    openapi,
+    operations,
+    probes,
+    problems,
+    rankings,
+    scores,
+    stats,
+)
 from leaderboard.config import Settings
 from leaderboard.services import Clock, Services, build, system_clock
 from leaderboard.store.connection import Store
 from leaderboard.web import pages
 
-OPERATIONS = [*boards.OPERATIONS, *scores.OPERATIONS, *rankings.OPERATIONS]
+_RESOURCES = (boards, scores, rankings, board_analytics, games, counters, events, stats, activity, funnels)
+OPERATIONS = [operation for resource in _RESOURCES for operation in resource.OPERATIONS]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from leaderboard.jsontext import Numeral
 from leaderboard.times import parse_time
 
 GAME_NAME = r"[a-z0-9_-]{1,32}"
-BOARD_NAME = r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}"
+BOARD_NAME = r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}"  # also of counters, events and funnels
 _LONGEST_PLAYER = 128
 _EXACT = Context(prec=100)  # more digits than `as_decimal` takes
 

@@ -29,8 +29,9 @@ _TITLES = {
     422: "Well-formed, but not acceptable.",
     503: "A store is away; try again after `Retry-After` seconds.",
 }
+_NAME = {"type": "string", "pattern": rf"^{BOARD_NAME.replace(chr(92) + 'Z', '$')}$"}
 _PATH_PARAMETERS = {
-    "board": {"type": "string", "pattern": rf"^{BOARD_NAME.replace(chr(92) + 'Z', '$')}$"},
+    **dict.fromkeys(("board", "counter", "event", "funnel"), _NAME),
     "player": {
         "type": "string",
         "minLength": 1,

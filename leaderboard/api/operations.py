@@ -28,7 +28,9 @@ from leaderboard.services import Services
 BODY_BYTES = 1024 * 1024  # of everything but bulk
 _MOST_TRIES = 5
 _ORIGIN = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*")
-_VALID_BOARD = re.compile(BOARD_NAME)
+_VALID_NAME = re.compile(BOARD_NAME)
+_CONVERTERS = {"board": "board", "counter": "board", "event": "board", "funnel": "board", "player": "player"}
+_NAMED = {"boards": "board", "counters": "counter", "events": "event", "stats": "event", "funnels": "funnel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,11 @@ class Operation:
     @property
     def rule(self) -> str:
         """The path as Flask writes it."""
-        return "/v1" + self.path.replace("{board}", "<board:board>").replace("{player}", "<player:player>")
+        return "/v1" + re.sub(r"\{(\w+)\}", lambda name: f"<{_CONVERTERS[name[1]]}:{name[1]}>", self.path)
 
 
 class BoardConverter(BaseConverter):
-    """One segment, whatever it holds: a name that no board can have is refused by the view, not by routing."""
+    """One segment, whatever it holds: a name that nothing can have is refused by the view, not by routing."""
 
     regex = "[^/]*"
 
@@ -147,16 +149,18 @@ def check_raw_path(environ: Mapping[str, Any]) -> None:
         return
     path = _ORIGIN.sub("", raw)  # a request line may name the whole URL
     segments = [unquote_to_bytes(part).decode("utf-8", "replace") for part in path.lstrip("/").split("/")]
-    if segments[:2] == ["v1", "boards"] and len(segments) > 2 and "/" in segments[2]:
-        check_board(segments[2])
+    if segments[:2] == ["v1", "analytics"]:  # /analytics/funnels/{funnel} has its name one further
+        del segments[1]
+    if segments[0] == "v1" and len(segments) > 2 and segments[1] in _NAMED and "/" in segments[2]:
+        check_name(_NAMED[segments[1]], segments[2])
 
 
-def check_board(name: str) -> None:
-    """Raises InvalidInput for a name that no board can have."""
-    if _VALID_BOARD.fullmatch(name) is None:
+def check_name(kind: str, name: str) -> None:
+    """Raises InvalidInput (`invalid_board_name`, ...) for a name that no board, counter, event or funnel can have."""
+    if _VALID_NAME.fullmatch(name) is None:
         raise InvalidInput(
-            "A board's name has 1 to 64 letters, digits, '.', '_', '-' and ':', and is not '.' or '..'.",
-            code="invalid_board_name",
+            f"The name of a {kind} has 1 to 64 letters, digits, '.', '_', '-' and ':', and is not '.' or '..'.",
+            code=f"invalid_{kind}_name",
         )
 
 
@@ -198,8 +202,9 @@ def _identify(wired: Services) -> Identity:
 
 
 def _check_names(path: Mapping[str, str]) -> None:
-    if "board" in path:
-        check_board(path["board"])
+    for kind in ("board", "counter", "event", "funnel"):
+        if kind in path:
+            check_name(kind, path[kind])
     if "player" in path:
         try:
             check_player(path["player"])

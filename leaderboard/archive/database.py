@@ -49,10 +49,11 @@ class Database:
         """Brings the schema to HEAD; safe to call from several processes at once."""
         if self._revision() == HEAD:
             return
-        from alembic import command  # noqa: PLC0415 - slow to import, seldom needed
-        from alembic.config import Config  # noqa: PLC0415
-
         with _translated(), self._migrating() as connection:
+            # Slow to import, seldom needed; and by one thread at a time, for its modules import each other.
+            from alembic import command  # noqa: PLC0415
+            from alembic.config import Config  # noqa: PLC0415
+
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS))
             config.attributes["connection"] = connection

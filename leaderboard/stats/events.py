@@ -23,6 +23,7 @@ class Event:
     player: str | None
     value: int | float | None
     at: datetime
+    properties: tuple[tuple[str, str], ...] = ()  # by name
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:

@@ -5,7 +5,7 @@ its start, whatever the zone's offset.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal, Protocol
 
 StatPeriod = Literal["hour", "day", "week", "month", "year"]
@@ -29,9 +29,16 @@ class PeriodLike(Protocol):
 
 
 class CalendarLike(Protocol):
-    """Where periods begin and end. Raises a ValueError for a time that it does not know."""
+    """Where periods begin and end, and where a day does. Raises a ValueError for a time that it does not know."""
 
     def containing(self, name: StatPeriod, at: datetime) -> PeriodLike: ...
+    def beginning(self, day: date) -> datetime: ...
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def week_start(self) -> str: ...
+    @property
+    def day_start(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

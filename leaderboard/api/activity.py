@@ -1,0 +1,5 @@
+"""Who plays: daily, weekly and monthly players, retention, streaks."""
+
+from leaderboard.api.operations import Operation
+
+OPERATIONS: list[Operation] = []

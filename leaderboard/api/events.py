@@ -1,0 +1,5 @@
+"""`/events`: what happened, one or many."""
+
+from leaderboard.api.operations import Operation
+
+OPERATIONS: list[Operation] = []

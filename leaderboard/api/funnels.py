@@ -1,0 +1,5 @@
+"""`/funnels`: what they are, and how far players come in them."""
+
+from leaderboard.api.operations import Operation
+
+OPERATIONS: list[Operation] = []

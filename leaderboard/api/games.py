@@ -1,0 +1,5 @@
+"""`/game`: the settings of the caller's game."""
+
+from leaderboard.api.operations import Operation
+
+OPERATIONS: list[Operation] = []

@@ -1,0 +1,5 @@
+"""`/stats`: events over time."""
+
+from leaderboard.api.operations import Operation
+
+OPERATIONS: list[Operation] = []
