@@ -35,6 +35,7 @@ class Settings:
     key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
     idempotency_hours: int = 24
     stats_hours_kept: int = 168  # after their end; then only their day, week, month and year are left
+    activity_days_kept: int = 400  # after their end, or their last write where that is later
     archive_keep_days: str = ""  # "hour=90,day=1100": how long standings stay in the archive; others for ever
     snapshot_dir: Path | None = None  # None: `snapshots` in the data folder
     snapshot_keep: int = 7  # nightly snapshots of each game
@@ -58,6 +59,7 @@ class Settings:
             "redis_pool_size",
             "idempotency_hours",
             "stats_hours_kept",
+            "activity_days_kept",
             "snapshot_keep",
             "max_body_bytes",
             "max_bulk_items",

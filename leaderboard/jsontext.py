@@ -42,6 +42,14 @@ def loads(body: bytes | str) -> Any:
         raise UnreadableBody("The body is nested too deeply.") from error
 
 
+def loads_line(line: bytes) -> Any:
+    """The same of one line of many, of which a bad one spoils no other: it comes back as its UnreadableBody."""
+    try:
+        return loads(line)
+    except UnreadableBody as error:
+        return error
+
+
 def dumps(value: Any) -> bytes:
     """Encodes as compact JSON; a Decimal or a Numeral becomes a number with exactly its digits."""
     return _ENCODER.encode(value)

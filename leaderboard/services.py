@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from leaderboard.archive.captures import BoardCaptures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
 from leaderboard.archive.standings import ArchivedStandings
+from leaderboard.boards.captures import Capturing
+from leaderboard.boards.changes import Changes
 from leaderboard.boards.cold import Cold
 from leaderboard.boards.history import History
 from leaderboard.boards.housekeeping import Housekeeping
@@ -22,7 +25,15 @@ from leaderboard.boards.snapshots import Snapshots
 from leaderboard.boards.submissions import Submissions
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
-from leaderboard.stats.storage import Stats
+from leaderboard.games.settings import Games
+from leaderboard.stats.activity import Activity
+from leaderboard.stats.counters import Counters
+from leaderboard.stats.funnels import Funnels
+from leaderboard.stats.lifetimes import Lifetimes
+from leaderboard.stats.names import StatNames
+from leaderboard.stats.reading import StatReader
+from leaderboard.stats.recording import Recorder
+from leaderboard.stats.rollup import Rollup
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import running_url
 from leaderboard.store.idempotency import Plans
@@ -44,23 +55,32 @@ class Services:
     store: Store
     database: Database
     access: Access
+    games: Games[Calendar]
     registry: Registry
     submissions: Submissions
     rankings: Rankings
+    changes: Changes
     history: History
     removal: Removal
     plans: Plans
     sealing: Sealing
+    captures: Capturing
     windows: Rolling
     revival: Revival
-    stats: Stats
+    recorder: Recorder
+    rollup: Rollup
+    stats: StatReader
+    stat_names: StatNames
+    counters: Counters
+    activity: Activity
+    funnels: Funnels
     restoring: Restoring
     snapshots: Snapshots
     housekeeping: Housekeeping
 
-    def calendar_of(self, game: str) -> Calendar:  # noqa: ARG002 - every game counts in UTC, so far
-        """By which days and weeks a game counts its stats."""
-        return Calendar()
+    def calendar_of(self, game: str) -> Calendar:
+        """By which days and weeks a game counts its stats. Raises Unavailable."""
+        return self.games.calendar_of(game)
 
     def close(self) -> None:
         """Gives back every connection."""
@@ -74,26 +94,39 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         url = settings.redis_url or running_url(settings.data_dir, wait_seconds=5) or ""
         store = Store.connect(settings, url)
     database = Database.connect(settings)
-    archive, copies = ArchivedStandings(database), Copies(database)
+    archive, copies, captures = ArchivedStandings(database), Copies(database), BoardCaptures(database)
     registry = Registry(store, database, copies, archive)
     revival = Revival(store, archive)
     windows = Rolling(store, registry, revival)
+    rankings = Rankings(store, Cold(archive), windows)
+    lifetimes = Lifetimes(settings.stats_hours_kept)
+    activity = Activity(store, settings.activity_days_kept)
+    funnels = Funnels(store, database, settings.key_cache_seconds)
     return Services(
         settings=settings,
         clock=clock,
         store=store,
         database=database,
         access=Access(store, database, settings.key_cache_seconds),
+        games=Games(store, database, Calendar, settings.key_cache_seconds),
         registry=registry,
         submissions=Submissions(store, registry, revival),
-        rankings=Rankings(store, Cold(archive), windows),
+        rankings=rankings,
+        changes=Changes(rankings, captures),
         history=History(store, registry, archive),
-        removal=Removal(store, registry, archive),
+        removal=Removal(store, registry, archive, captures),
         plans=Plans(store, settings.idempotency_hours * 3_600_000),
         sealing=Sealing(store, registry, database),
+        captures=Capturing(store, registry, captures),
         windows=windows,
         revival=revival,
-        stats=Stats(store, hours_kept=settings.stats_hours_kept),
+        recorder=Recorder(store, lifetimes, (activity, funnels)),
+        rollup=Rollup(store, lifetimes),
+        stats=StatReader(store, lifetimes),
+        stat_names=StatNames(store),
+        counters=Counters(store),
+        activity=activity,
+        funnels=funnels,
         restoring=Restoring(store, registry, database, archive, revival),
         snapshots=Snapshots(store, registry, archive, settings.resolved_snapshot_dir, settings.snapshot_keep),
         housekeeping=Housekeeping(registry, database, copies, settings.archive_kept),

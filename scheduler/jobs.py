@@ -19,14 +19,23 @@ def windows(services: Services, now: datetime, run: Run) -> Counts:
     return services.windows.run(now, run)
 
 
+def captures(services: Services, now: datetime, run: Run) -> Counts:
+    """Keeps the top of every board as its day begins."""
+    return services.captures.run(now, run)
+
+
 def stats(services: Services, now: datetime, run: Run) -> Counts:
     """Rolls hours of stats up into days, weeks, months and years."""
-    return services.stats.roll_up(now, run, services.calendar_of)
+    return services.rollup.run(now, run, services.calendar_of)
 
 
 def prune(services: Services, now: datetime, run: Run) -> Counts:
-    """Removes what has outlived its retention."""
-    return services.housekeeping.prune(now, run)
+    """Removes what has outlived its retention; counts the days of funnels before their times do."""
+    return {
+        **services.housekeeping.prune(now, run),
+        **services.activity.prune(now, run),
+        **services.funnels.keep_counts(now, run, services.calendar_of),
+    }
 
 
 def snapshot(services: Services, now: datetime, run: Run) -> Counts:

@@ -45,6 +45,7 @@ def _every(**length: int) -> IntervalTrigger:
 JOBS: tuple[Job, ...] = (
     Job("seal", _every(seconds=20), jobs.seal, "Seals periods that have ended; drops old keys."),
     Job("windows", _every(seconds=20), jobs.windows, "Builds rolling windows ahead of their time."),
+    Job("captures", _every(minutes=5), jobs.captures, "Keeps the top of every board as its day begins."),
     Job("stats", _every(minutes=1), jobs.stats, "Rolls up the statistics."),
     Job("prune", _every(hours=1), jobs.prune, "Removes what has outlived its retention."),
     Job("snapshot", _every(minutes=10), jobs.snapshot, "Writes the nightly copies, once after 03:30 UTC."),

@@ -1,5 +1,188 @@
 """`/funnels`: what they are, and how far players come in them."""
 
-from leaderboard.api.operations import Operation
+import re
+from typing import Any
 
-OPERATIONS: list[Operation] = []
+from marshmallow import Schema, ValidationError, fields, validate
+
+from leaderboard.api.activity import DayAnswer
+from leaderboard.api.events import WarningAnswer
+from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
+from leaderboard.api.schemas import NoQuery
+from leaderboard.fields import BOARD_NAME, Flag, Strict, Text, Whole
+from leaderboard.stats.funnel_definitions import LONGEST_WINDOW, MOST_STEPS, SHORTEST_WINDOW, Funnel
+from leaderboard.stats.funnel_paths import FIRST_TIMES, MOST_TIMES
+from leaderboard.stats.funnels import FunnelReading
+from leaderboard.times import format_time
+
+MOST_DAYS = 92
+_DAY_SECONDS = 86_400
+_NAME = re.compile(BOARD_NAME)
+
+
+def _check_step(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ValidationError("1 to 64 letters, digits, '.', '_', '-' and ':', and not '.' or '..'.")
+
+
+def _check_different(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValidationError("An event is there twice.")
+
+
+class FunnelSchema(Strict):
+    """A funnel's definition, as `PUT /funnels/{funnel}` takes it."""
+
+    steps = fields.List(
+        Text(validate=_check_step),
+        required=True,
+        validate=[validate.Length(2, MOST_STEPS), _check_different],
+        metadata={"description": "Different names of events, in their order."},
+    )
+    window_seconds = Whole(load_default=_DAY_SECONDS, validate=validate.Range(SHORTEST_WINDOW, LONGEST_WINDOW))
+
+
+class FunnelAnswer(Schema):
+    name = Text(required=True)
+    steps = fields.List(Text(), required=True)
+    window_seconds = Whole(required=True)
+    created_at = Text(required=True, metadata={"format": "date-time"})
+
+
+class FunnelsAnswer(Schema):
+    funnels = fields.List(fields.Nested(FunnelAnswer), required=True)
+
+
+class FunnelTotalAnswer(Schema):
+    players = fields.List(Whole(allow_none=True), required=True)
+    conversion = fields.List(fields.Float(allow_none=True), required=True)
+
+
+class FunnelDayAnswer(DayAnswer, FunnelTotalAnswer):
+    complete = Flag(required=True)
+
+
+class FunnelReadAnswer(RangeAnswer):
+    funnel = Text(required=True)
+    steps = fields.List(Text(), required=True)
+    window_seconds = Whole(required=True)
+    days = fields.List(fields.Nested(FunnelDayAnswer), required=True)
+    total = fields.Nested(FunnelTotalAnswer, required=True)
+    warnings = fields.List(fields.Nested(WarningAnswer), required=True)
+
+
+def put(call: Call) -> Answer:
+    wanted = call.load(FunnelSchema())
+    definitions = call.services.funnels.definitions
+    funnel, is_new = definitions.put(
+        call.game, call.path["funnel"], wanted["steps"], wanted["window_seconds"], call.now
+    )
+    return Answer(_shown(funnel), 201 if is_new else 200)
+
+
+def show(call: Call) -> Answer:
+    return Answer(_shown(call.services.funnels.definitions.get(call.game, call.path["funnel"])))
+
+
+def show_all(call: Call) -> Answer:
+    return Answer({"funnels": [_shown(funnel) for funnel in call.services.funnels.definitions.all(call.game)]})
+
+
+def delete(call: Call) -> Answer:
+    call.services.funnels.definitions.delete(call.game, call.path["funnel"])
+    return Answer(status=204)
+
+
+def read(call: Call) -> Answer:
+    calendar = call.services.calendar_of(call.game)
+    found = range_of(call, calendar, most=MOST_DAYS)
+    reading = call.services.funnels.read(call.game, call.path["funnel"], found.steps, call.now, calendar)
+    funnel = reading.funnel
+    return Answer(
+        {
+            "funnel": funnel.name,
+            "steps": funnel.steps,
+            "window_seconds": funnel.window_seconds,
+            **head(calendar, found, approximate=reading.uncertain),
+            "days": [
+                {
+                    "day": one.day.id,
+                    "at": one.day.start and format_time(one.day.start),
+                    **_reached(one.players or (None,) * len(funnel.steps)),
+                    "complete": one.complete,
+                }
+                for one in reading.days
+            ],
+            "total": _reached(reading.total),
+            "warnings": _warnings(reading),
+        }
+    )
+
+
+def _shown(funnel: Funnel) -> dict[str, Any]:
+    return {
+        "name": funnel.name,
+        "steps": funnel.steps,
+        "window_seconds": funnel.window_seconds,
+        "created_at": format_time(funnel.created_at),
+    }
+
+
+def _reached(players: tuple[int | None, ...]) -> dict[str, Any]:
+    entered = players[0]
+    return {
+        "players": players,
+        "conversion": [one / entered if one is not None and entered else None for one in players],
+    }
+
+
+def _warnings(reading: FunnelReading) -> list[dict[str, str]]:
+    found = []
+    if reading.uncertain:
+        detail = (
+            f"Of the times of an event that a player has in a day the first {FIRST_TIMES} and the last"
+            f" {MOST_TIMES - FIRST_TIMES} are kept. Some players have more, and may have come further than it says."
+        )
+        found.append({"code": "times_cut_off", "name": reading.funnel.name, "detail": detail})
+    if reading.late:
+        detail = "Some events came when the other times of their day were gone, and are not counted."
+        found.append({"code": "events_too_late", "name": reading.funnel.name, "detail": detail})
+    return found
+
+
+def _operation(view: Any, method: str, path: str, summary: str, answers: Any, **more: Any) -> Operation:
+    return Operation(view, method, path, summary, answers, more.pop("query", NoQuery), **more)
+
+
+OPERATIONS = [
+    _operation(
+        put,
+        "PUT",
+        "/funnels/{funnel}",
+        "Create or change a funnel",
+        {200: FunnelAnswer, 201: FunnelAnswer},
+        body=FunnelSchema,
+        server_only=True,
+    ),
+    _operation(show_all, "GET", "/funnels", "All funnels of the game", {200: FunnelsAnswer}),
+    _operation(show, "GET", "/funnels/{funnel}", "One funnel", {200: FunnelAnswer}, refusals=(404,)),
+    _operation(
+        delete,
+        "DELETE",
+        "/funnels/{funnel}",
+        "Remove a funnel",
+        {204: None},
+        server_only=True,
+        refusals=(404,),
+    ),
+    _operation(
+        read,
+        "GET",
+        "/analytics/funnels/{funnel}",
+        "How far players came",
+        {200: FunnelReadAnswer},
+        query=RangeQuery,
+        refusals=(404,),
+    ),
+]

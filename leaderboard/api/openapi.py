@@ -10,7 +10,6 @@ from marshmallow import Schema
 from leaderboard import __version__
 from leaderboard.api.operations import Operation
 from leaderboard.api.schemas import ProblemAnswer
-from leaderboard.boards.items import BulkItem
 from leaderboard.fields import BOARD_NAME
 
 _TITLES = {
@@ -67,10 +66,11 @@ def document(operations: list[Operation]) -> dict[str, Any]:
 
 
 def _describe(operation: Operation) -> dict[str, Any]:
+    resource = operation.view.__module__.rpartition(".")[2]
     described: dict[str, Any] = {
-        "operationId": operation.view.__name__,
+        "operationId": f"{resource}_{operation.view.__name__}",
         "summary": operation.summary,
-        "tags": [operation.view.__module__.rpartition(".")[2]],
+        "tags": [resource],
         "parameters": [{"in": "query", "schema": operation.query}] if operation.query().fields else [],
         "responses": _responses(operation),
     }
@@ -78,10 +78,10 @@ def _describe(operation: Operation) -> dict[str, Any]:
         described["parameters"].append({"name": name, "in": "path", "required": True, "schema": _PATH_PARAMETERS[name]})
     if operation.body is not None:
         content: dict[str, Any] = {"application/json": {"schema": operation.body}}
-        if operation.bulk:
-            content["application/x-ndjson"] = {"schema": BulkItem}
+        if operation.line is not None:
+            content["application/x-ndjson"] = {"schema": operation.line}
         described["requestBody"] = {"required": True, "content": content}
-    if operation.method == "POST" and operation.view.__name__.startswith("submit"):
+    if operation.may_repeat:
         described["parameters"].append(_IDEMPOTENCY_KEY)
     return described
 

@@ -41,6 +41,7 @@ class Answer:
     status: int = 200
     etag_of: tuple[Any, ...] | None = None  # what the ETag covers, beside the request itself
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,14 @@ class Operation:
     answers: Mapping[int, type[Schema] | None]
     query: type[Schema]
     body: type[Schema] | None = None
-    bulk: bool = False
+    line: type[Schema] | None = None  # of an NDJSON body, where one is taken too
     server_only: bool = False
     refusals: tuple[int, ...] = ()
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it takes an Idempotency-Key: it adds something."""
+        return self.method == "POST" and not self.path.endswith("/lookup")
 
     @property
     def rule(self) -> str:
@@ -215,8 +221,12 @@ def _check_names(path: Mapping[str, str]) -> None:
 def _read_query(schema: Schema) -> Mapping[str, Any]:
     if not request.query_string and (defaults := _defaults_of(type(schema))) is not None:
         return defaults
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    prefix: str | None = getattr(schema, "open_prefix", None)
     for name, given in request.args.lists():
+        if prefix is not None and name.startswith(prefix):
+            values.setdefault(prefix.rstrip("."), {})[name.removeprefix(prefix)] = given
+            continue
         if len(given) > 1:
             raise InvalidInput("A parameter is given twice.", fields={name: ["Given twice."]})
         values[name] = given[0]
@@ -236,7 +246,7 @@ def _respond(answer: Answer) -> Response:
     body = answer.document if isinstance(answer.document, bytes) else jsontext.dumps(answer.document)
     if answer.status == 204:
         body = b""
-    response = Response(body, answer.status, answer.headers, content_type="application/json")
+    response = Response(body, answer.status, answer.headers, content_type=answer.content_type)
     if answer.status == 204:
         del response.headers["Content-Type"]
     if answer.etag_of is not None and request.method in ("GET", "HEAD"):

@@ -1,9 +1,9 @@
 """Submitting scores, one or many, and forgetting players."""
 
+from datetime import datetime
 from typing import Any
 
-from leaderboard import jsontext
-from leaderboard.api import bodies
+from leaderboard.api import bulk
 from leaderboard.api.operations import Answer, Call, Operation
 from leaderboard.api.schemas import (
     BulkAnswer,
@@ -15,26 +15,23 @@ from leaderboard.api.schemas import (
 )
 from leaderboard.boards import items
 from leaderboard.boards.batches import Context, Submission
+from leaderboard.boards.chunks import Item
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.submissions import Result
 from leaderboard.errors import Conflict, Forbidden, InvalidInput, UnknownBoard, UnknownPlayer
-from leaderboard.reports import Marking, Refusal, Report
-from leaderboard.store.idempotency import Plan, check_digest, digest_of, request_name
+from leaderboard.reports import Marking, Refusal, Rejection
+from leaderboard.store.idempotency import Plan, check_digest
 
-_LONGEST_KEY = 200
+_Items = tuple[int, list[Item], list[Rejection]]
 
 
 def submit(call: Call) -> Answer:
-    media_type, body = call.read_body()
-    submission = items.read_submission(jsontext.loads(body))
+    submission = items.read_submission(call.read_json())
     board = call.services.registry.get(call.game, call.path["board"])
     ranks = _ranks(call.query.get("ranks"), board)
-    context = Context(call.now, ranks=ranks, by_client=call.identity.role != "server")
-    marking = None
-    if (name := _request_name(call)) is not None:
-        digest = digest_of(media_type.encode(), body, call.request.query_string)
-        marking = Marking(name, digest, call.services.plans.lifetime_ms, mark_refused=False)
+    context = Context(call.now, ranks=ranks, by_client=bulk.is_client(call))
+    marking = bulk.single_marking(call)
     result = call.services.submissions.submit(board, submission, context, marking)
     if marking is not None and result.replayed_digest is not None:
         check_digest(result.replayed_digest, marking.digest)
@@ -47,30 +44,21 @@ def submit(call: Call) -> Answer:
 
 
 def submit_many(call: Call) -> Answer:
-    settings, plans = call.services.settings, call.services.plans
-    media_type, body = call.read_body(settings.max_body_bytes, (bodies.JSON, bodies.NDJSON))
-    by_client = call.identity.role != "server"
-    if call.query["backfill"] and by_client:
-        raise Forbidden("A backfill needs a server key.")
-    read = items.read_lines if media_type == bodies.NDJSON else items.read_json_items
-    received, good, rejected = read(body, settings.max_bulk_items)
-    plan = Plan(digest_of(media_type.encode(), body, call.request.query_string), call.now, settings.chunk_items)
-    name, marking = _request_name(call), None
-    if name is not None:
-        plan = plans.begin(name, plan)
-        if plan.answer is not None:
-            return Answer(plan.answer, headers={"Idempotency-Replayed": "true"})
-        marking = Marking(name, plan.digest, plans.lifetime_ms)
-    context = Context(plan.at, backfill=call.query["backfill"], by_client=by_client)
-    report = call.services.submissions.submit_many(
-        call.game, good, context, chunk_items=plan.chunk_items, marking=marking
-    )
-    report.received = received
-    report.rejected = sorted([*report.rejected, *rejected], key=lambda one: one.index)
-    answer = jsontext.dumps(_report_document(report))
-    if name is not None:
-        plans.finish(name, plan, answer)
-    return Answer(answer)
+    def parse(body: bulk.Body, _at: datetime) -> _Items:
+        read = items.read_lines if body.is_lines else items.read_json_items
+        return read(body.data, call.services.settings.max_bulk_items)
+
+    def run(parsed: _Items, plan: Plan, marking: Marking | None) -> dict[str, Any]:
+        received, good, rejected = parsed
+        context = Context(plan.at, backfill=call.query["backfill"], by_client=bulk.is_client(call))
+        report = call.services.submissions.submit_many(
+            call.game, good, context, chunk_items=plan.chunk_items, marking=marking
+        )
+        report.received = received
+        report.rejected = sorted([*report.rejected, *rejected], key=lambda one: one.index)
+        return bulk.report_document(report)
+
+    return bulk.carry_out(call, parse, run)
 
 
 def forget_on_board(call: Call) -> Answer:
@@ -81,17 +69,11 @@ def forget_on_board(call: Call) -> Answer:
 
 
 def forget_everywhere(call: Call) -> Answer:
-    counts = call.services.removal.forget_everywhere(call.game, call.path["player"])
-    return Answer({"player": call.path["player"], "boards": counts})
-
-
-def _request_name(call: Call) -> str | None:
-    key = call.request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= _LONGEST_KEY:
-        raise InvalidInput(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", code="invalid_idempotency_key")
-    return request_name((call.identity.key_id, call.request.method, call.request.path, key))
+    services, player = call.services, call.path["player"]
+    counts = services.removal.forget_everywhere(call.game, player)
+    services.activity.forget(call.game, player)
+    services.funnels.forget(call.game, player)
+    return Answer({"player": player, "boards": counts})
 
 
 def _ranks(given: str | None, board: Board) -> frozenset[str]:
@@ -142,17 +124,6 @@ def _submit_document(submission: Submission, result: Result) -> dict[str, Any]:
     }
 
 
-def _report_document(report: Report) -> dict[str, Any]:
-    return {
-        "received": report.received,
-        "applied": report.applied,
-        "unchanged": report.unchanged,
-        "rejected": [
-            {"index": one.index, "code": one.refusal.code, "detail": one.refusal.detail} for one in report.rejected
-        ],
-    }
-
-
 OPERATIONS = [
     Operation(
         submit,
@@ -172,7 +143,7 @@ OPERATIONS = [
         {200: BulkAnswer},
         BulkQuery,
         body=items.BulkBody,
-        bulk=True,
+        line=items.BulkItem,
         refusals=(403,),
     ),
     Operation(

@@ -171,5 +171,5 @@ board_captures = Table(
     Column("period", String(16), primary_key=True),  # its id, or `all`
     Column("day", String(16), primary_key=True),
     Column("taken_at", UtcDateTime, nullable=False),
-    Column("entries", Text, nullable=False),  # JSON: [[rank, player, sort key], ...]
+    Column("entries", Text, nullable=False),  # JSON: {"total", "top": [[rank, player, sort key], ...]}
 )

@@ -110,6 +110,19 @@ def _spread(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
     return [*_best_and_worst(sheet), near, _flat(sheet.rows(near, 4))]
 
 
+def _beside(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
+    ties, rows, flag, *players = args
+    keys, ranks, _ = _lookup(sheet, view, [ties, "0", *players])
+    return [*_top(sheet, view, [ties, rows, flag]), keys, ranks]
+
+
+def _analysis(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
+    shares, ends = args[1 : args[0] + 1], args[args[0] + 1 :]
+    near = [_spread(sheet, view, [share])[2:] for share in shares]
+    counts, best, worst = _counts(sheet, view, ["0", *ends])
+    return [best, worst, near, counts]
+
+
 _TWINS: dict[str, Callable[[Sheet, View, Sequence[Any]], _Answer]] = {
     "top": _top,
     "player": _player,
@@ -117,6 +130,8 @@ _TWINS: dict[str, Callable[[Sheet, View, Sequence[Any]], _Answer]] = {
     "range": _range,
     "counts": _counts,
     "spread": _spread,
+    "beside": _beside,
+    "analysis": _analysis,
 }
 
 

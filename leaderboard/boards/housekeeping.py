@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from leaderboard.archive.captures import BoardCaptures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
 from leaderboard.archive.job_runs import JobRuns
 from leaderboard.archive.tables import archived_periods
+from leaderboard.boards.captures import identity
 from leaderboard.boards.registry import Registry
 from leaderboard.running import Run
 
@@ -25,11 +27,12 @@ class Housekeeping:
         self._registry = registry
         self._database = database
         self._copies = copies
+        self._captures = BoardCaptures(database)
         self._runs = JobRuns(database)
         self._keep_days = keep_days
 
     def prune(self, now: datetime, run: Run) -> dict[str, int]:
-        """Answers counts: copies given up, periods retired, their rows removed, runs of jobs forgotten.
+        """Answers counts: copies given up, periods retired, rows and captures removed, runs of jobs forgotten.
 
         Raises Interrupted, DatabaseUnavailable; what was done until then is done.
         """
@@ -40,6 +43,8 @@ class Housekeeping:
         counts["given_up"] += self._copies.give_up_stale(now - _SETTLED)
         counts["retired"] = self._copies.retire(self._keep_days, now, checkpoint=run.checkpoint)
         counts["rows"] = self._copies.prune(checkpoint=run.checkpoint)
+        living = {identity(board) for board in self._registry.everywhere()}
+        counts["rows"] += self._captures.prune(now, living, run.checkpoint)
         counts["runs"] = self._runs.prune()
         return counts
 

@@ -95,7 +95,7 @@ def read_lines(body: bytes, most: int) -> tuple[int, list[Item], list[Rejection]
     try:
         return len(lines), [_fast_item(n, _fast_lines.decode(line)) for n, line in enumerate(lines)], []
     except (msgspec.MsgspecError, _OddError, RecursionError, ValueError):
-        documents = [_read_line(line) for line in lines]
+        documents = [jsontext.loads_line(line) for line in lines]
     if lines and all(isinstance(document, UnreadableBody) for document in documents):
         raise UnreadableBody("No line of the body is JSON.")
     return (len(lines), *_slow_items(documents))
@@ -116,7 +116,7 @@ def read_line(index: int, line: bytes, board: str | None = None) -> Item | Rejec
         fast.board = board or fast.board
         return _fast_item(index, fast)
     except (msgspec.MsgspecError, _OddError, RecursionError, ValueError):
-        document = _read_line(line)
+        document = jsontext.loads_line(line)
     if isinstance(document, UnreadableBody):
         return Rejection(index, Refusal(document.code, document.detail))
     return read_item(index, document, board)
@@ -133,13 +133,6 @@ def read_item(index: int, document: Any, board: str | None = None) -> Item | Rej
         messages = flatten(error.messages)
         detail = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in messages.items())
         return Rejection(index, Refusal("validation_error", detail))
-
-
-def _read_line(line: bytes) -> Any:
-    try:
-        return jsontext.loads(line)
-    except UnreadableBody as error:
-        return error
 
 
 def _slow_items(documents: Iterable[Any]) -> tuple[list[Item], list[Rejection]]:

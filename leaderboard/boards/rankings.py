@@ -1,13 +1,13 @@
 """Reading the standings: pages, players, ranges, ranks that would be, percentiles, distributions.
 
-Each read is one script call, so that what it answers is one moment of the board; the two that cannot know their
+Each read is one script call, so that what it answers is one moment of the board; those that cannot know their
 second question before the first is answered take two. A view whose board is out of date raises BoardsChanged; the edge
 looks again and asks anew (api/operations.py).
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -40,6 +40,18 @@ from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 5
+Bin = tuple[Score, Score, int]  # from, to, how many scores
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """How the scores of a period are spread."""
+
+    stamp: Stamp
+    low: Score | None
+    high: Score | None
+    percentiles: Sequence[Score | None]
+    bins: list[Bin]
 
 
 class Rankings:
@@ -106,6 +118,17 @@ class Rankings:
             rows.append((float(keys[number]), player.encode(), entry))
         return stamp, [entry for *_, entry in sorted(rows, key=lambda row: row[:2])], missing
 
+    def beside(self, view: View, limit: int, players: Sequence[str]) -> tuple[Stamp, list[Entry], dict[str, Entry]]:
+        """The best entries, and those of some players where they have one."""
+        asked = call("beside", view, view.board.ties, limit, flag(view), *players)
+        stamp, index, rank, rows, metadata, keys, ranks = self._read(view, asked)
+        found = {
+            player: read_entry(view, place, player, float(key), None)
+            for player, key, place in zip(players, keys, ranks, strict=True)
+            if key is not None
+        }
+        return stamp, read_entries(view, rank, int(index), rows, metadata), found
+
     def scores(
         self, view: View, low: Literal | None, high: Literal | None, limit: int
     ) -> tuple[Stamp, list[Entry], int]:
@@ -129,30 +152,39 @@ class Rankings:
 
     def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, Score | None]:
         """The score it takes to be level with or ahead of `percent` % of the players."""
-        stamp, _, _, near, rows = self._read(view, call("spread", view, repr(float((100 - percent) / 100))))
-        if stamp.total == 0:
-            return stamp, None
-        place = (100 - percent) / 100 * (stamp.total - 1)
-        scores = [view.board.ordering.exact_score(float(key)) for key in rows[1::2]]
-        better = scores[math.floor(place) - near]
-        worse = scores[math.ceil(place) - near]
-        return stamp, view.board.ordering.present(better + (worse - better) * (place - math.floor(place)))
+        stamp, _, _, near, rows = self._read(view, call("spread", view, _share(percent)))
+        return stamp, _reached(view, stamp.total, percent, near, rows) if stamp.total else None
 
-    def distribution(self, view: View, bins: int) -> tuple[Stamp, list[tuple[Score, Score, int]]]:
+    def distribution(self, view: View, bins: int) -> tuple[Stamp, list[Bin]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
         stamp, best, worst, *_ = self._read(view, call("spread", view, "0"))
         for _ in range(_MOST_TRIES):
             if stamp.total == 0:
                 return stamp, []
-            ends = sorted(view.board.ordering.exact_score(float(row[1])) for row in (best, worst))
-            if ends[0] == ends[1]:
-                return stamp, [(present(ends[0]), present(ends[0]), stamp.total)]
-            edges = [present(ends[0] + (ends[1] - ends[0]) * number / bins) for number in range(bins + 1)]
-            stamp, counts, *now = self._read(view, _reaching(view, edges[1:-1]))
+            edges = _edges(_ends(view, best, worst), bins)
+            stamp, counts, *now = self._read(view, call("counts", view, "0", *_reaching(view, edges[1:-1])))
             if [row[1:] for row in now] == [best[1:], worst[1:]]:  # the scores that the edges rest on still stand
-                at_least = [stamp.total, *counts, 0]
-                return stamp, [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(bins)]
+                return stamp, _bins(edges, stamp.total, counts)
             best, worst = now
+        raise StoreUnavailable("The ends of the board keep moving; try again.")
+
+    def analysis(self, view: View, percents: Sequence[Fraction], bins: int) -> Analysis:
+        """The lowest and the highest score, `percentile` of some percents, and `distribution`."""
+        shares = [len(percents), *(_share(percent) for percent in percents)]
+        ends: list[Fraction] | None = None
+        edges: list[Score] = []
+        for _ in range(_MOST_TRIES):
+            ranges = _reaching(view, edges[1:-1])
+            stamp, best, worst, near, counts = self._read(view, call("analysis", view, *shares, *ranges))
+            if stamp.total == 0:
+                return Analysis(stamp, None, None, [None] * len(percents), [])
+            before, ends = ends, _ends(view, best, worst)
+            if ends == before:
+                low, high = map(view.board.ordering.present, ends)
+                rows = zip(percents, near, strict=True)
+                reached = [_reached(view, stamp.total, percent, *found) for percent, found in rows]
+                return Analysis(stamp, low, high, reached, _bins(edges, stamp.total, counts))
+            edges = _edges(ends, bins)
         raise StoreUnavailable("The ends of the board keep moving; try again.")
 
     def _read(self, view: View, asked: Call) -> tuple[Any, ...]:
@@ -184,13 +216,45 @@ def _may_be_archived(view: View, answer: Sequence[Any]) -> bool:
     return not (total or to_seal or isinstance(view.period, Window)) and is_past(view.period, int(closed))
 
 
-def _reaching(view: View, edges: Sequence[Score]) -> Call:
-    """Asks how many scores reach each edge."""
+def _share(percent: Fraction) -> str:
+    """What share of the standings, counted from the best, is ahead of `percent` % of them."""
+    return repr(float((100 - percent) / 100))
+
+
+def _reached(view: View, total: int, percent: Fraction, near: int, rows: Sequence[bytes]) -> Score:
+    """The score at that share, from the rows next to it, the first of which has the index `near`."""
+    place = (100 - percent) / 100 * (total - 1)
+    scores = [view.board.ordering.exact_score(float(key)) for key in rows[1::2]]
+    better = scores[math.floor(place) - near]
+    worse = scores[math.ceil(place) - near]
+    return view.board.ordering.present(better + (worse - better) * (place - math.floor(place)))
+
+
+def _ends(view: View, *rows: Sequence[bytes]) -> list[Fraction]:
+    """The scores of some rows, ascending."""
+    return sorted(view.board.ordering.exact_score(float(row[1])) for row in rows)
+
+
+def _edges(ends: Sequence[Fraction], bins: int) -> list[Score]:
+    """The borders of bins of equal width; of a single one, where there is but one score."""
+    if ends[0] == ends[1]:
+        return [present(ends[0])] * 2
+    return [present(ends[0] + (ends[1] - ends[0]) * number / bins) for number in range(bins + 1)]
+
+
+def _bins(edges: Sequence[Score], total: int, reaching: Sequence[int]) -> list[Bin]:
+    """What lies between the edges; `reaching`: how many scores reach each but the first and the last."""
+    at_least = [total, *reaching, 0]
+    return [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(len(edges) - 1)]
+
+
+def _reaching(view: View, edges: Sequence[Score]) -> list[str]:
+    """The ranges of keys whose scores reach each edge."""
     ranges: list[str] = []
     for edge in edges:
         first, last = view.board.ordering.reaching(edge)
         ranges += [key_text(first), key_text(last)]
-    return call("counts", view, "0", *ranges)
+    return ranges
 
 
 def _milliseconds(at: datetime) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from leaderboard.archive.captures import drop_captures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
 from leaderboard.archive.standings import ArchivedStandings
@@ -149,6 +150,7 @@ class Registry:
             self._copies.drop_board(game, name)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
+                drop_captures(connection, game, name)
             with translated():
                 self._store.client.delete(keys.meta)  # should it have taken so long that somebody filled it in again
         self._cached.pop((game, name), None)
@@ -183,7 +185,7 @@ class Registry:
                 with translated():
                     self._store.client.hdel(board.keys.meta, "rev")
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)
-                self._save(changed, now, new=False)
+                self._save(changed, now, new=False, keep=lambda _: True)
                 self._contents.drop_windows(board.keys)  # from now on they are derived
                 self._define(changed, token)
         return self.fresh(board.game, board.name)
@@ -204,7 +206,8 @@ class Registry:
         except Conflict:
             self._define(old, token)
             raise
-        self._save(new, now, new=False)
+        reads_alike = not old.fixed_differences(new.definition)
+        self._save(new, now, new=False, keep=lambda one: reads_alike and old.named(one).name in new.periods)
         # What the new definition does not keep, or reads in another way (then there are no scores), goes.
         if old.fixed_differences(new.definition):
             self._contents.purge(old.keys, PERIOD_NAMES)
@@ -246,7 +249,10 @@ class Registry:
         with self._database.begin() as connection:
             return connection.execute(query).one_or_none()
 
-    def _save(self, board: Board, now: datetime, *, new: bool) -> None:
+    def _save(
+        self, board: Board, now: datetime, *, new: bool, keep: Callable[[str], bool] = lambda _period: False
+    ) -> None:
+        """Saves a definition, with the captures of those periods that can still be read under it."""
         values = {"rev": board.rev, "definition": board.dump(), "changed_at": now}
         with self._database.begin() as connection:
             if new:
@@ -255,3 +261,4 @@ class Registry:
             else:
                 where = (boards.c.game == board.game, boards.c.name == board.name)
                 connection.execute(sa.update(boards).where(*where).values(**values))
+            drop_captures(connection, board.game, board.name, keep)

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from leaderboard.archive.captures import BoardCaptures
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES
@@ -18,10 +19,11 @@ _MOST_TRIES = 20
 class Removal:
     """Takes players off boards."""
 
-    def __init__(self, store: Store, registry: Registry, archive: ArchivedStandings) -> None:
+    def __init__(self, store: Store, registry: Registry, archive: ArchivedStandings, captures: BoardCaptures) -> None:
         self._store = store
         self._registry = registry
         self._archive = archive
+        self._captures = captures
 
     def forget(self, board: Board, player: str) -> int:
         """Removes a player from every period of a board, archived ones included; answers from how many.
@@ -45,6 +47,7 @@ class Removal:
                 continue
             removed |= hot
             if complete and not archived and not hot:
+                self._captures.forget(board.game, board.name, player, board.ties)  # last: no new one has the player
                 return sum(not name.startswith("r") for name in removed)  # rolling windows are no periods
         raise StoreUnavailable("The periods of this board keep changing; try again.")
 

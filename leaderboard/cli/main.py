@@ -3,7 +3,7 @@
 import click
 
 from leaderboard import __version__
-from leaderboard.cli import boards, demo, jobs, keys, load, memory, read, serve, snapshot
+from leaderboard.cli import boards, demo, games, jobs, keys, load, memory, read, serve, snapshot, stats
 from leaderboard.cli.context import Group
 
 
@@ -16,6 +16,7 @@ def main() -> None:
 
 main.add_command(serve.serve)
 main.add_command(keys.keys)
+main.add_command(games.games)
 main.add_command(boards.boards)
 main.add_command(load.load)
 main.add_command(read.export)
@@ -25,6 +26,7 @@ main.add_command(jobs.jobs)
 main.add_command(snapshot.snapshot)
 main.add_command(snapshot.restore)
 main.add_command(memory.memory)
+main.add_command(stats.stats)
 
 if __name__ == "__main__":
     main()

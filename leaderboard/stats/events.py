@@ -1,4 +1,4 @@
-"""Events on their way in: gathered by hour, so that the store adds once an hour and not once an event."""
+"""What happened, and how events are grouped on their way in: the store adds once a group and not once an event."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,40 +6,35 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from leaderboard.stats.lifetimes import CalendarLike, Lifetimes, PeriodLike, span
+from leaderboard.stats.series import combination
 
 MOST_VALUE = 1e300  # either way, so that no sum of a chunk overflows
-CHUNK_EVENTS = 1000  # one script call takes at most so many: bounds how long the store is busy with it
+
+Properties = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened: to whom, how much of it, when (aware).
-
-    ValueError for a naive time, or a value that is not a number or beyond `MOST_VALUE`.
-    """
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened: to whom, how much of it, when (aware), and what it was like (by name, no doubles)."""
 
     name: str
     player: str | None
     value: int | float | None
     at: datetime
-    properties: tuple[tuple[str, str], ...] = ()  # by name
-
-    def __post_init__(self) -> None:
-        if self.at.utcoffset() is None:
-            raise ValueError(f"a time with an offset is needed: {self.at.isoformat()}")
-        if self.value is not None and not -MOST_VALUE <= self.value <= MOST_VALUE:
-            raise ValueError("a value is a number between -1e300 and 1e300")
+    properties: Properties = ()
 
 
-@dataclass(slots=True)
-class Hour:
-    """The events of one stat in one hour."""
+class Group:
+    """Events of one stat, in one hour, with the same properties."""
 
-    period: PeriodLike
-    count: int = 0
-    values: list[int | float] = field(default_factory=list)
-    players: dict[str, None] = field(default_factory=dict)
+    __slots__ = ("count", "players", "values")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.values: list[int | float] = []
+        self.players: dict[str, None] = {}
 
     def add(self, event: Event) -> None:
         self.count += 1
@@ -48,35 +43,82 @@ class Hour:
         if event.player is not None:
             self.players[event.player] = None
 
-    def message(self, expires: int) -> list[Any]:
-        """The hour as `stat_record.lua` takes it."""
-        begins = int(span(self.period)[0].timestamp())
+    def message(self, combination_number: int) -> list[Any]:
+        """The group as `stat_record.lua` takes it."""
         values = self.values or [0]
-        part = [self.count, len(self.values), _sum(values), float(min(values)), float(max(values))]
-        return [self.period.id, begins, expires, part, list(self.players)]
+        figures = [self.count, len(self.values), _sum(values), float(min(values)), float(max(values))]
+        return [combination_number, *figures, list(self.players)]
 
 
-def chunks(events: Sequence[Event], calendar: CalendarLike) -> Iterator[tuple[str, list[Hour]]]:
-    """The hours of each script call, with the name of the stat. Raises what the calendar raises."""
+@dataclass(slots=True)
+class Hour:
+    """The events of one stat in one hour, by their properties."""
+
+    period: PeriodLike
+    groups: dict[Properties, Group] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Events of one stat and one year, which go in one script call."""
+
+    name: str
+    number: int  # among those of this stat, in this request
+    year: PeriodLike
+    hours: dict[str, Hour] = field(default_factory=dict)
+
+    def message(self, lifetimes: Lifetimes, now: datetime, marker_ms: int) -> dict[str, Any]:
+        """The chunk as `stat_record.lua` takes it."""
+        numbers: dict[Properties, int] = {(): 0}
+        hours = []
+        for hour in self.hours.values():
+            groups = [
+                group.message(numbers.setdefault(properties, len(numbers))) for properties, group in hour.groups.items()
+            ]
+            begins = int(span(hour.period)[0].timestamp())
+            hours.append([hour.period.id, begins, lifetimes.until_rolled_up(hour.period, now), groups])
+        return {
+            "marker_ms": marker_ms,
+            "year_expires": lifetimes.bucket(self.year, now),
+            "combinations": [combination(properties) for properties in numbers if properties],
+            "hours": hours,
+        }
+
+
+def chunks(events: Sequence[Event], calendar: CalendarLike, size: int) -> list[Chunk]:
+    """The events by name and year, in pieces of at most `size`. Raises what the calendar raises.
+
+    The pieces depend on these alone, so that a request that comes again is cut the same way.
+    """
     names: dict[str, list[Event]] = {}
     for event in events:
         names.setdefault(event.name, []).append(event)
+    found: list[Chunk] = []
     for name, some in names.items():
-        for start in range(0, len(some), CHUNK_EVENTS):
-            yield name, _by_hour(some[start : start + CHUNK_EVENTS], calendar)
+        pieces = (_pieces(some[start : start + size], calendar) for start in range(0, len(some), size))
+        parts = enumerate(part for piece in pieces for part in piece)
+        found += [Chunk(name, number, year, hours) for number, (year, hours) in parts]
+    return found
 
 
-def messages(hours: Sequence[Hour], lifetimes: Lifetimes, now: datetime) -> list[list[Any]]:
-    """The hours of one script call, as it takes them."""
-    return [hour.message(lifetimes.until_rolled_up(hour.period, now)) for hour in hours]
-
-
-def _by_hour(events: Sequence[Event], calendar: CalendarLike) -> list[Hour]:
-    hours: dict[str, Hour] = {}
+def _pieces(events: Sequence[Event], calendar: CalendarLike) -> Iterator[tuple[PeriodLike, dict[str, Hour]]]:
+    """The hours of each year."""
+    years: dict[str, tuple[PeriodLike, dict[str, Hour]]] = {}
+    hour, start, end = None, None, None
     for event in events:
-        period = calendar.containing("hour", event.at)
-        hours.setdefault(period.id, Hour(period)).add(event)
-    return list(hours.values())
+        at = event.at
+        if hour is None or start is None or end is None or not start <= at < end:
+            period = calendar.containing("hour", at)
+            start, end = span(period)
+            # An hour is part of the year in which it begins, whatever the zone's offset.
+            year = calendar.containing("year", start)
+            hours = years.setdefault(year.id, (year, {}))[1]
+            hour = hours.setdefault(period.id, Hour(period))
+        group = hour.groups.get(event.properties)
+        if group is None:
+            group = hour.groups[event.properties] = Group()
+        group.add(event)
+    yield from years.values()
 
 
 def _sum(values: Sequence[int | float]) -> float:

@@ -10,9 +10,10 @@ from typing import Final, Literal, Protocol
 
 StatPeriod = Literal["hour", "day", "week", "month", "year"]
 ROLLED_UP: Final[tuple[StatPeriod, ...]] = ("day", "week", "month", "year")
-GRACE: Final = timedelta(minutes=10)  # after an hour's end, before it is rolled up
-SPARE: Final = timedelta(days=30)  # for what is not rolled up yet, and for what was written late
-_DAYS_KEPT: Final = {"day": 400, "week": 3 * 366, "month": 5 * 366, "year": 20 * 366}
+GRACE: Final = timedelta(minutes=10)  # after a day's end, before it is rolled up
+SPARE: Final = timedelta(days=30)  # for what is not rolled up yet
+_FIGURES_KEPT: Final = timedelta(days=20 * 366)
+_PLAYERS_KEPT: Final = {"day": 400, "week": 3 * 366, "month": 5 * 366, "year": 20 * 366}
 
 
 class PeriodLike(Protocol):
@@ -43,34 +44,36 @@ class CalendarLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long stats are kept. Expiries are Unix seconds."""
+    """How long stats are kept after the end of their period, or after their last write where that is later.
+
+    Expiries are Unix seconds.
+    """
 
     hours_kept: int
 
     def is_kept(self, period: PeriodLike, now: datetime) -> bool:
-        """Whether that period of a stat is still answered. ValueError for a period that stats do not have."""
-        return now < self._end_of_keeping(period)
+        """Whether the figures of a period cannot have been lost yet. ValueError for a period that stats do not have."""
+        return now < span(period)[1] + self._kept(period)
 
     def until_rolled_up(self, hour: PeriodLike, now: datetime) -> int:
         """When an hour that is written now expires if nobody rolls it up."""
-        return _seconds(max(self._end_of_keeping(hour), now) + SPARE)
-
-    def rolled_up(self, hour: PeriodLike) -> int:
-        """When an hour expires that is rolled up; may have passed."""
-        return _seconds(self._end_of_keeping(hour))
+        return _seconds(max(span(hour)[1], now) + self._kept(hour) + SPARE)
 
     def bucket(self, period: PeriodLike, now: datetime) -> int:
-        """When a day, week, month or year expires that is added to now."""
-        return _seconds(max(self._end_of_keeping(period), now + SPARE))
+        """When the figures of a period expire that are added to now."""
+        return _seconds(max(span(period)[1], now) + self._kept(period))
 
-    def _end_of_keeping(self, period: PeriodLike) -> datetime:
+    def players(self, period: PeriodLike, now: datetime) -> int:
+        """When the sketch of the players of a period expires that is added to now."""
+        kept = self._kept(period) if period.name == "hour" else timedelta(days=_PLAYERS_KEPT[period.name])
+        return _seconds(max(span(period)[1], now) + kept)
+
+    def _kept(self, period: PeriodLike) -> timedelta:
         if period.name == "hour":
-            kept = timedelta(hours=self.hours_kept)
-        elif period.name in _DAYS_KEPT:
-            kept = timedelta(days=_DAYS_KEPT[period.name])
-        else:
-            raise ValueError(f"stats have no period {period.name!r}")
-        return span(period)[1] + kept
+            return timedelta(hours=self.hours_kept)
+        if period.name in _PLAYERS_KEPT:
+            return _FIGURES_KEPT
+        raise ValueError(f"stats have no period {period.name!r}")
 
 
 def span(period: PeriodLike) -> tuple[datetime, datetime]:

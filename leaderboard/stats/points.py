@@ -1,14 +1,13 @@
 """What a stat says of a period."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from leaderboard.store.connection import as_text
 
 Number = int | float
-FIELDS = ("count", "n", "sum", "min", "max")  # of any bucket
-NEW_FIELDS = ("new_count", "new_n", "new_sum", "min", "max")  # of an hour: what its day does not have yet
-_MOST = 1.7976931348623157e308  # where a sum stays that leaves the doubles, as in `stat_add.lua`
+_MOST = 1.7976931348623157e308  # where a sum stays that leaves the doubles, as in `stat_figures.lua`
 _MOST_EXACT = 2**53
 
 
@@ -18,7 +17,7 @@ class Point:
 
     `count` events, `n` of them with a value, whose `sum`, `min` and `max` these are (0, None and None without any);
     whole numbers are ints up to 2^53. `players`: how many different ones, within about 1 %; nearly always exact up
-    to a hundred.
+    to a hundred. What is not known is None.
     """
 
     count: int = 0
@@ -26,26 +25,57 @@ class Point:
     min: Number | None = None
     max: Number | None = None
     n: int = 0
-    players: int = 0
+    players: int | None = 0
+
+    @property
+    def mean(self) -> float | None:
+        return self.sum / self.n if self.n else None
 
     def plus(self, other: "Point") -> "Point":
         """Both together, with this one's players."""
+        if not other.count:
+            return self
         return replace(
             self,
             count=self.count + other.count,
             n=self.n + other.n,
             sum=_number(max(-_MOST, min(_MOST, float(self.sum) + float(other.sum)))),
-            min=min((end for end in (self.min, other.min) if end is not None), default=None),
-            max=max((end for end in (self.max, other.max) if end is not None), default=None),
+            min=_extreme(min, self, other, "min"),
+            max=_extreme(max, self, other, "max"),
         )
 
+    def less(self, other: "Point") -> "Point":
+        """What is left without `other`, which is a part of this; its extremes and players are not known."""
+        if not other.count:
+            return self
+        total = float(self.sum) - float(other.sum) if self.n > other.n else 0.0  # what rounding left is no value
+        left = Point(self.count - other.count, _number(total), n=self.n - other.n)
+        return replace(left, players=None if left.count > 0 else 0)
 
-def from_store(fields: Sequence[bytes | str | None]) -> Point:
-    """The point of a bucket's FIELDS or NEW_FIELDS, without its players."""
-    count, n, total, least, most = (None if one is None else float(as_text(one)) for one in fields)
-    if not n:  # also an hour whose new events have no value, while older ones do
-        return Point(count=int(count or 0))
-    return Point(int(count or 0), _number(total or 0.0), _number(least or 0.0), _number(most or 0.0), int(n))
+
+def read(text: bytes | str | None) -> Point:
+    """The point of a bucket's text; its players are those that were counted when it was last rolled up."""
+    if text is None:
+        return Point()
+    count, n, total, least, most, *players = as_text(text).split(" ")
+    known = int(players[0]) if players else 0
+    if n == "0":
+        return Point(count=int(count), players=known)
+    return Point(int(count), _number(float(total)), _number(float(least)), _number(float(most)), int(n), known)
+
+
+def together(points: Iterable[Point]) -> Point:
+    """All points as one, without players."""
+    found = Point(players=None)
+    for point in points:
+        found = found.plus(point)
+    return found
+
+
+def _extreme(choose: Callable[..., Number], one: Point, other: Point, name: Literal["min", "max"]) -> Number | None:
+    """None also where a part has values of which it is not known."""
+    ends = [getattr(point, name) for point in (one, other) if point.n]
+    return None if not ends or None in ends else choose(ends)
 
 
 def _number(value: float) -> Number:

@@ -44,36 +44,51 @@ def read_range(
     """The steps that the time from `given[0]` to before `given[1]` touches: dates of the calendar's days, or times.
 
     The end is now, and all of the current step, where it is not given; the beginning as many steps before as are
-    usually looked at. Raises InvalidInput: `invalid_range`, `too_many_points` for more than `most` steps.
+    usually looked at, or as the calendar knows. Raises InvalidInput: `invalid_range`, `too_many_points` for more than
+    `most` steps.
     """
-    try:
-        until = _instant(calendar, given[1], "to") if given[1] is not None else now + timedelta.resolution
-        if given[0] is not None:
-            return _forwards(calendar, step, _instant(calendar, given[0], "from"), until, most)
+    until = now + timedelta.resolution if given[1] is None else _instant(calendar, given[1], "to")
+    if given[0] is None:
         return _backwards(calendar, step, until, min(most, _DEFAULT_STEPS[step]))
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(str(error), code="invalid_range", fields={"from": [str(error)]}) from error
+    start = _instant(calendar, given[0], "from")
+    if start >= until:
+        raise _invalid("from", "Not before now.") if given[1] is None else _invalid("to", "Not after from.")
+    return _forwards(calendar, step, start, until, most)
 
 
 def _forwards(calendar: CalendarLike, step: StatPeriod, start: datetime, until: datetime, most: int) -> Range:
-    if start >= until:
-        raise InvalidInput("to must be after from.", code="invalid_range", fields={"to": ["Not after from."]})
     unit = timedelta(hours=1) if step == "hour" else timedelta(days=1)
     if (until - start) / (unit * _SHORTEST[step]) > 2 * most + 2:  # certainly; spares the counting
         raise _too_many(most)
-    steps = [calendar.containing(step, start)]
+    steps = [_containing(calendar, step, start, "from")]
     while (end := span(steps[-1])[1]) < until:
         if len(steps) == most:
             raise _too_many(most)
-        steps.append(calendar.containing(step, end))
+        steps.append(_containing(calendar, step, end, "to"))
     return Range(steps)
 
 
 def _backwards(calendar: CalendarLike, step: StatPeriod, until: datetime, count: int) -> Range:
-    steps = [calendar.containing(step, until - timedelta.resolution)]
+    if until == datetime.min.replace(tzinfo=UTC):
+        raise _invalid("to", "There is no time before that.")
+    steps = [_containing(calendar, step, until - timedelta.resolution, "to")]
     while len(steps) < count:
-        steps.append(calendar.containing(step, span(steps[-1])[0] - timedelta.resolution))
+        try:
+            steps.append(calendar.containing(step, span(steps[-1])[0] - timedelta.resolution))
+        except ValueError:  # known time begins here
+            break
     return Range(steps[::-1])
+
+
+def _containing(calendar: CalendarLike, step: StatPeriod, at: datetime, field: str) -> PeriodLike:
+    try:
+        return calendar.containing(step, at)
+    except ValueError as error:
+        raise _invalid(field, f"{str(error).removesuffix('.')}.") from error
+
+
+def _invalid(field: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"{field}: {reason}", code="invalid_range", fields={field: [reason]})
 
 
 def _too_many(most: int) -> InvalidInput:
@@ -85,11 +100,9 @@ def _too_many(most: int) -> InvalidInput:
 
 
 def _instant(calendar: CalendarLike, text: str, field: str) -> datetime:
-    if _DATE.fullmatch(text) is None:
-        try:
-            return parse_time(text)
-        except ValueError as error:
-            reason = "A date such as 2026-11-22, or a time with an offset such as 2026-11-22T10:15:00Z."
-            raise InvalidInput(reason, code="invalid_range", fields={field: [str(error)]}) from error
-    day = date.fromisoformat(text)
-    return calendar.beginning(day).astimezone(UTC)
+    is_date = _DATE.fullmatch(text) is not None
+    try:
+        return calendar.beginning(date.fromisoformat(text)).astimezone(UTC) if is_date else parse_time(text)
+    except (ValueError, OverflowError) as error:
+        form = "A date such as 2026-11-22, or a time with an offset such as 2026-11-22T10:15:00Z."
+        raise _invalid(field, "There is no such day." if is_date else form) from error

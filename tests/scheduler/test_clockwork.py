@@ -29,6 +29,7 @@ def test_the_table() -> None:
     assert {job.id: job.when for job in JOBS} == {
         "seal": "every 20 s",
         "windows": "every 20 s",
+        "captures": "every 5 min",
         "stats": "every 1 min",
         "prune": "every 1 h",
         "snapshot": "every 10 min",
@@ -40,7 +41,7 @@ def test_the_table() -> None:
 def test_a_trigger_fires_at_the_times_it_names_in_utc(job: Job) -> None:
     at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     then = job.trigger.get_next_fire_time(at, at)
-    exact = {"seal": 20, "windows": 20, "stats": 60, "prune": 3600, "snapshot": 600}[job.id]
+    exact = {"seal": 20, "windows": 20, "captures": 300, "stats": 60, "prune": 3600, "snapshot": 600}[job.id]
     assert timedelta(seconds=exact) <= then - at <= timedelta(seconds=exact + 5)
 
 

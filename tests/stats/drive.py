@@ -1,16 +1,20 @@
 """A game whose stats are driven by hand, and what can happen to them: time, other jobs, a store that goes away."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from leaderboard.boards.periods import Calendar
+from leaderboard.boards.periods import Calendar, Period
 from leaderboard.errors import StoreUnavailable
 from leaderboard.stats.events import Event
+from leaderboard.stats.lifetimes import Lifetimes
 from leaderboard.stats.points import Point
-from leaderboard.stats.storage import Stats
+from leaderboard.stats.reading import Reading, StatReader
+from leaderboard.stats.recording import Recorder
+from leaderboard.stats.rollup import Rollup
+from leaderboard.stats.series import Selection
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
 
@@ -62,28 +66,32 @@ class Game:
     store: Store
     calendar: Calendar = field(default_factory=Calendar)
     hours_kept: int = 168
-    hours_at_once: int = 100
     now: datetime = START
     name: str = field(default_factory=lambda: "g-" + secrets.token_hex(6))
 
     @property
-    def stats(self) -> Stats:
-        return self.over(self.store)
+    def lifetimes(self) -> Lifetimes:
+        return Lifetimes(self.hours_kept)
 
-    def over(self, store: Any) -> Stats:
-        return Stats(store, hours_kept=self.hours_kept, hours_at_once=self.hours_at_once)
+    def recorder(self, store: Any = None) -> Recorder:
+        return Recorder(store or self.store, self.lifetimes)
 
     def record(self, *events: Event) -> None:
-        self.stats.record(self.name, events, self.now, self.calendar)
+        self.recorder().record(self.name, events, self.now, self.calendar)
 
     def roll_up(self, run: FakeRun | None = None, store: Any = None) -> dict[str, int]:
         """This game's hours alone: the other games of the store belong to other tests, at other times."""
-        stats = self.over(OneGame(store or self.store, self.name))
-        return stats.roll_up(self.now, run or FakeRun(), lambda _game: self.calendar)
+        rollup = Rollup(OneGame(store or self.store, self.name), self.lifetimes)  # type: ignore[arg-type]
+        return rollup.run(self.now, run or FakeRun(), lambda _game: self.calendar)
 
     def read(self, name: str, *ids: str, stat: str = "s") -> list[Point]:
         periods = [self.calendar.parse(name, one) for one in ids]  # type: ignore[arg-type]
-        return self.stats.read(self.name, stat, periods, self.now)
+        return [point for period in periods for point in self.reading([period], stat).points]
+
+    def reading(self, periods: Sequence[Period], stat: str = "s", **selection: Any) -> Reading:
+        """What a stat has of periods in a row."""
+        reader = StatReader(self.store, self.lifetimes)
+        return reader.read(self.name, stat, periods, self.now, self.calendar, Selection(**selection))
 
     def keys(self) -> dict[str, int | None]:
         """Every key of this game -> when it expires, None for never."""
@@ -113,6 +121,9 @@ class OneGame:
 
     def run_all(self, calls: list[Call], *, resend: bool = True) -> list[Any]:
         return list(self._store.run_all(calls, resend=resend))
+
+    def pack(self, value: Any) -> Any:
+        return self._store.pack(value)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store.client, name)

@@ -1,23 +1,93 @@
--- Adds what is new in an hour to its day, week, month and year, all at once; a second call finds nothing new.
--- KEYS   1 open, 2 and 3 the hour: bucket, players; then two for each period that it belongs to
--- ARGV   1 the hour's id, 2 when it expires, then when each of the periods does, all Unix seconds
--- ANSWER how many events were added
---#include stat_add.lua
-redis.call('ZREM', KEYS[1], ARGV[1])
-local hour = redis.call('HMGET', KEYS[2], 'new_count', 'new_n', 'new_sum', 'min', 'max')
-if not hour[1] then return 0 end
-local part = {}
-for n = 1, 5 do part[n] = tonumber(hour[n] or 0) end
-local has_players = redis.call('EXISTS', KEYS[3]) == 1
-for n = 4, #KEYS, 2 do
-  local expires = ARGV[n / 2 + 1]
-  add(KEYS[n], part, false)
-  redis.call('EXPIREAT', KEYS[n], expires)
-  -- The destination is one of the sources anyway; the memory store needs to be told.
-  if has_players then redis.call('PFMERGE', KEYS[n + 1], KEYS[n + 1], KEYS[3]) end
-  redis.call('EXPIREAT', KEYS[n + 1], expires)
+-- Adds what is new in some series of a day's hours to those hours, their day, week, month and year, all at once; a
+-- second call finds nothing new.
+-- KEYS   1 open, two each for day, week, month and year: bucket, players; then three an hour: pending, bucket, players.
+--        The sketch of a series is at the players' key with the series' number behind it.
+-- ARGV   1 packed: {series, expires {of day, of its players, of week, ...}, hours {id, mark, expires}}; all Unix seconds.
+--        A mark is a power of two: the day's field `h` is the sum of those of its hours that were rolled up, so that an
+--        hour which was dropped since is not taken for one in which nothing happened.
+-- ANSWER {how many hours, how many events} were added
+--#include stat_figures.lua
+local batch = cmsgpack.unpack(ARGV[1])
+local series, first_hour = batch.series, 9
+local marks = tonumber(redis.call('HGET', KEYS[2], 'h') or 0)
+local added, hours_added = 0, 0
+local wide, sources = {}, {}
+
+local function figures_of(key)
+  local found = redis.call('HMGET', key, unpack(series))
+  for n = 1, #series do found[n] = read_figures(found[n]) end
+  return found
 end
-redis.call('HDEL', KEYS[2], 'new_count', 'new_n', 'new_sum')
-redis.call('EXPIREAT', KEYS[2], ARGV[2])
-redis.call('EXPIREAT', KEYS[3], ARGV[2])
-return part[1]
+
+local function put(key, rows, expires)
+  if #rows > 0 then redis.call('HSET', key, unpack(rows)) end
+  redis.call('EXPIREAT', key, expires)
+end
+
+local function roll_hour(hour, pending, bucket, players)
+  local new = redis.call('HMGET', pending, unpack(series))
+  local is_marked = math.floor(marks / hour[2]) % 2 == 1
+  local is_dropped = is_marked and redis.call('EXISTS', bucket) == 0
+  local old, rows, found = figures_of(bucket), {}, false
+  for n, number in ipairs(series) do
+    if new[n] then
+      local part = read_figures(new[n])
+      found = true
+      if number == '0' then added, hours_added = added + part[1], hours_added + 1 end
+      for w = 1, 4 do fold(wide[w][n], part) end
+      fold(old[n], part)
+      rows[#rows + 1], rows[#rows + 2] = number, write_figures(old[n])
+      sources[n] = sources[n] or {}
+      local key = players_key(players, number)
+      if redis.call('EXISTS', key) == 1 then
+        table.insert(sources[n], key)
+        redis.call('EXPIREAT', key, hour[3])
+      end
+    end
+  end
+  if not found then return end
+  redis.call('HDEL', pending, unpack(series))
+  if not is_marked then marks = marks + hour[2] end
+  if not is_dropped then put(bucket, rows, hour[3]) end
+end
+
+if #series > 0 then
+  for w = 1, 4 do wide[w] = figures_of(KEYS[2 * w]) end
+  for n, hour in ipairs(batch.hours) do
+    local k = first_hour + 3 * n
+    roll_hour(hour, KEYS[k - 2], KEYS[k - 1], KEYS[k])
+  end
+end
+
+-- The day takes in its hours, the wider ones the day.
+local function merge_players(n, number)
+  local day = players_key(KEYS[3], number)
+  if #sources[n] > 0 then
+    -- The destination is one of the sources anyway; the memory store needs to be told.
+    redis.call('PFMERGE', day, day, unpack(sources[n]))
+  end
+  for w = 1, 4 do
+    local key = players_key(KEYS[2 * w + 1], number)
+    if w > 1 and #sources[n] > 0 then redis.call('PFMERGE', key, key, day) end
+    redis.call('EXPIREAT', key, batch.expires[2 * w])
+    -- Never fewer than before: the sketch may be gone by now, and begun anew.
+    wide[w][n][6] = math.max(wide[w][n][6] or 0, redis.call('PFCOUNT', key))
+  end
+end
+
+for n, number in ipairs(series) do
+  if sources[n] then merge_players(n, number) end
+end
+if next(sources) then
+  for w = 1, 4 do
+    local rows = w == 1 and {'h', text(marks)} or {}
+    for n, number in ipairs(series) do
+      if sources[n] then rows[#rows + 1], rows[#rows + 2] = number, write_figures(wide[w][n]) end
+    end
+    put(KEYS[2 * w], rows, batch.expires[2 * w - 1])
+  end
+end
+for n, hour in ipairs(batch.hours) do
+  if redis.call('EXISTS', KEYS[first_hour + 3 * n - 2]) == 0 then redis.call('ZREM', KEYS[1], hour[1]) end
+end
+return {hours_added, added}

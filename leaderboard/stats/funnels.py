@@ -1,0 +1,184 @@
+"""Funnels: how many players came how far through some events, by the day on which they began.
+
+What is kept are the times of the events that some funnel has as a step (`funnel_times.py`). A day is counted from
+these, exactly, when it is read, so the order in which events arrive does not matter. Once its window is over, a job
+counts it and keeps that for when the times are gone, with the version of the times it was counted from: as long as
+that is the version they have, nothing need be counted anew; when it is not, reader and job do.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from leaderboard.archive.database import Database
+from leaderboard.errors import InvalidInput
+from leaderboard.running import Run
+from leaderboard.stats.events import Event
+from leaderboard.stats.funnel_cohorts import Cohort, Cohorts, Counted
+from leaderboard.stats.funnel_definitions import Definitions, Funnel
+from leaderboard.stats.funnel_times import SHARDS, SPARE, KeptDay, field_of, record_calls, shard_of
+from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
+from leaderboard.stats.pieces import batched
+from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.store.keys import FunnelKeys, funnel_names
+from leaderboard.store.scripts import Call
+
+_LAST_CHANCE: Final = SPARE / 2  # for the job, after times are read no more: to count what came just before
+_CALLS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelDay:
+    """How many players who entered on a day reached each step; None where that is not known.
+
+    `complete`: none of them is within the window any more.
+    """
+
+    day: PeriodLike
+    players: tuple[int, ...] | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelReading:
+    """What a funnel says of some days.
+
+    `uncertain`: some players may have come further, for they had more times of an event in a day than are kept.
+    `late`: some events came when the other times of their day were gone, and are not counted.
+    """
+
+    funnel: Funnel
+    days: list[FunnelDay]
+    uncertain: bool
+    late: bool
+
+    @property
+    def total(self) -> tuple[int, ...]:
+        """How many reached each step, over all days that are known."""
+        rows = [one.players for one in self.days if one.players is not None]
+        return tuple(map(sum, zip(*rows, strict=True))) if rows else (0,) * len(self.funnel.steps)
+
+
+class Funnels:
+    """The funnels of all games. Every method raises Unavailable."""
+
+    def __init__(
+        self,
+        store: Store,
+        database: Database,
+        cache_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        shards: int = SHARDS,
+    ) -> None:
+        """`cache_seconds`: for how long a process believes what it knows of a game's funnels."""
+        self._store = store
+        self._shards = shards
+        self._cohorts = Cohorts(store, shards)
+        self.definitions = Definitions(store, database, cache_seconds, monotonic)
+
+    def calls(self, game: str, events: Iterable[Event], now: datetime, calendar: CalendarLike) -> list[Call]:
+        """What keeps the times of those events that are steps of some funnel; may be sent again.
+
+        No round trip, but once in `cache_seconds`. Raises what the calendar raises.
+        """
+        names = self.definitions.recorded(game)
+        if not names:
+            return []
+        found: dict[str, list[Event]] = {}
+        for event in events:
+            if event.player is not None and event.name in names:
+                found.setdefault(event.name, []).append(event)
+        return [
+            call
+            for name, some in found.items()
+            for call in record_calls(FunnelKeys(game, name), some, self._shards, now, calendar, self._store.pack)
+        ]
+
+    def read(
+        self, game: str, name: str, days: Sequence[PeriodLike], now: datetime, calendar: CalendarLike
+    ) -> FunnelReading:
+        """How far the players of some days came, so far. Raises NotFound, InvalidInput (`step_not_kept`)."""
+        funnel = self.definitions.get(game, name)
+        cohorts = self._cohorts.look(funnel, days, calendar)
+        counts = self._cohorts.kept_counts(funnel, [day.id for day in days])
+        changed = [one for one in cohorts if not _is_current(one, counts)]
+        gone = [one for one in changed if not one.is_there(now)]
+        nobody = Counted(funnel.fingerprint, 0, uncertain=False, players=(0,) * len(funnel.steps))
+        counts = {one.day.id: nobody for one in gone if one.came_too_late} | counts
+        _require(cohorts, [one for one in gone if one.day.id not in counts])
+        to_count = [one for one in changed if one.is_there(now) and one.is_known()]
+        for some in self._cohorts.count(to_count, lambda: None):
+            counts |= some
+        found = [(one, counts.get(one.day.id)) for one in cohorts]
+        return FunnelReading(
+            funnel,
+            [FunnelDay(one.day, counted.players if counted else None, one.ends <= now) for one, counted in found],
+            uncertain=any(counted.uncertain for _, counted in found if counted),
+            late=bool(gone) or any(one.late for one in cohorts),
+        )
+
+    def keep_counts(self, now: datetime, run: Run, calendar_of: Callable[[str], CalendarLike]) -> dict[str, int]:
+        """Counts the days whose window is over, anew where they changed: how many, `funnel_days`.
+
+        To be called several times a day. May be called by several at once, and break off anywhere. Raises Interrupted
+        from `run`.
+        """
+        done = 0
+        for funnel in self.definitions.everywhere():
+            run.checkpoint()
+            self.definitions.renew(funnel, now)
+            due = self._due(funnel, now, calendar_of(funnel.game))
+            for counts in self._cohorts.count(due, run.checkpoint):
+                self._cohorts.keep_counts(funnel, counts, now)
+                done += len(counts)
+        return {"funnel_days": done}
+
+    def forget(self, game: str, player: str) -> bool:
+        """Removes all times of a player; whether there were any."""
+        field = field_of(player)
+        with translated():
+            names = {as_text(name) for name in self._store.client.smembers(funnel_names(game))}
+        calls = []
+        for name in sorted(names | {step for funnel in self.definitions.all(game) for step in funnel.steps}):
+            keys = FunnelKeys(game, name)
+            for day_id in self._days(keys):
+                shard = keys.shard(day_id, shard_of(field, self._shards))
+                calls.append(Call("funnel_forget", [keys.days, shard], [day_id, field]))
+        answers = [answer for some in batched(calls, _CALLS_AT_ONCE) for answer in self._store.run_all(some)]
+        return any(answers)
+
+    def _due(self, funnel: Funnel, now: datetime, calendar: CalendarLike) -> list[Cohort]:
+        """The days whose counts are not kept as they are."""
+        window = timedelta(seconds=funnel.window_seconds)
+        known = sorted(self._days(FunnelKeys(funnel.game, funnel.steps[0])))
+        days = [calendar.containing("day", calendar.beginning(date.fromisoformat(one))) for one in known]
+        over = [day for day in days if span(day)[1] + window <= now]
+        cohorts = self._cohorts.look(funnel, over, calendar)
+        counts = self._cohorts.kept_counts(funnel, [day.id for day in over])
+        changed = [one for one in cohorts if not _is_current(one, counts)]
+        return [one for one in changed if one.is_there(now, _LAST_CHANCE) and one.is_known()]
+
+    def _days(self, keys: FunnelKeys) -> dict[str, KeptDay]:
+        with translated():
+            found = self._store.client.hgetall(keys.days)
+        return {as_text(day_id): KeptDay.parse(text) for day_id, text in found.items()}
+
+
+def _is_current(cohort: Cohort, counts: Mapping[str, Counted]) -> bool:
+    """Whether it was counted, and has not changed since."""
+    return cohort.day.id in counts and counts[cohort.day.id].version >= cohort.version
+
+
+def _require(cohorts: Sequence[Cohort], lost: Sequence[Cohort]) -> None:
+    """Raises InvalidInput (`step_not_kept`) if some are lost."""
+    if not lost:
+        return
+    since = next((one.day.id for one in cohorts if one.day.id > lost[-1].day.id), None)
+    raise InvalidInput(
+        f"What happened on {lost[-1].day.id} is not kept any more" + (f"; ask from {since} on." if since else "."),
+        code="step_not_kept",
+        fields={"from": ["Not kept any more."]},
+    )

@@ -1,0 +1,268 @@
+"""Reading stats: what is rolled up and what is pending, together, by the step and by the group."""
+
+import secrets
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from leaderboard.errors import InvalidInput, NotFound
+from leaderboard.stats.grouping import Cell, Row, columns, joined, totals
+from leaderboard.stats.lifetimes import CalendarLike, Lifetimes, PeriodLike, span
+from leaderboard.stats.pieces import bounded
+from leaderboard.stats.points import Point, together
+from leaderboard.stats.rollup import mark_of
+from leaderboard.stats.series import MARKS, TOTAL, Key, Selection, groups, property_names
+from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.store.keys import StatKeys, stat_names
+
+_FIELDS_AT_ONCE = 20_000  # read in one transaction, during which the store does nothing else
+_SKETCHES_AT_ONCE = 1000  # merged by one command, or counted in one round trip
+_MERGED_SECONDS = 60
+MOST_POINTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The events with these values of the properties that are grouped by; a point for every period."""
+
+    key: Key
+    points: list[Point]
+
+    @property
+    def total(self) -> Point:
+        return together(self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer: all selected events together, and by group, most events first; properties that were cut off."""
+
+    points: list[Point]
+    groups: list[Group] = field(default_factory=list)
+    cut: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Point:
+        return together(self.points)
+
+
+class StatReader:
+    """Reads the stats of all games. Every method raises StoreUnavailable."""
+
+    def __init__(self, store: Store, lifetimes: Lifetimes) -> None:
+        self._store = store
+        self._lifetimes = lifetimes
+
+    def names(self, game: str) -> dict[str, list[str]]:
+        """The names of a game's stats, in order, with their properties."""
+        with translated():
+            names = sorted(map(as_text, self._store.client.smembers(stat_names(game))))
+            pipeline = self._store.client.pipeline(transaction=False)
+            for name in names:
+                pipeline.hkeys(StatKeys(game, name).series)
+            found = pipeline.execute()
+        return {name: property_names(map(as_text, series)) for name, series in zip(names, found, strict=True)}
+
+    def read(
+        self,
+        game: str,
+        name: str,
+        periods: Sequence[PeriodLike],
+        now: datetime,
+        calendar: CalendarLike,
+        selection: Selection | None = None,
+    ) -> Reading:
+        """What a stat has of periods in a row, all of one name, rolled up or not.
+
+        Raises NotFound (`unknown_stat`), InvalidInput (`step_not_kept`, `too_many_points`), ValueError for a period
+        that stats do not have.
+        """
+        keys, selection = StatKeys(game, name), selection or Selection()
+        series, cut = self._series(game, name, periods, calendar, selection)
+        _check_known(selection, series)
+        self._check_kept(keys, periods, now, calendar)
+        wanted = groups(series, selection)
+        if len(wanted) * len(periods) > MOST_POINTS:
+            raise _too_many(len(wanted))
+        size = 1 if selection.is_all else 1 + len(series)
+        rows = list(self._rows(keys, periods, self._pending(keys, periods), size))
+        if selection.is_all:
+            return Reading(self._with_players(keys, totals(rows)))
+        found = columns(rows, wanted, selection)
+        everything = totals(rows)
+        if selection.where:
+            everything = [joined([cells[number] for cells in found.values()]) for number in range(len(rows))]
+        points = self._with_players(keys, everything)
+        named = {one: count for one, count in cut.items() if one in {*selection.by, *selection.where}}
+        if not selection.by:
+            return Reading(points, cut=named)
+        return Reading(points, self._groups(keys, found), named)
+
+    def _series(
+        self, game: str, name: str, periods: Sequence[PeriodLike], calendar: CalendarLike, selection: Selection
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        """Combination -> number, and property -> how many events it was cut off in; {} where nobody asks."""
+        keys = StatKeys(game, name)
+        years = _years(periods, calendar) if not selection.is_all else []
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=False)
+            pipeline.sismember(stat_names(game), name)
+            if not selection.is_all:
+                pipeline.hgetall(keys.series)
+            for year in years:
+                pipeline.hgetall(keys.cut(year))
+            known, *rest = pipeline.execute()
+        if not known:
+            raise NotFound(f"This game has no events named {name!r}.", code="unknown_stat")
+        if not rest:
+            return {}, {}
+        cut: dict[str, int] = {}
+        for answer in rest[1:]:
+            for one, count in answer.items():
+                cut[as_text(one)] = cut.get(as_text(one), 0) + int(count)
+        return {as_text(text): as_text(number) for text, number in rest[0].items()}, cut
+
+    def _check_kept(self, keys: StatKeys, periods: Sequence[PeriodLike], now: datetime, calendar: CalendarLike) -> None:
+        """Refuses an hour that was rolled up and dropped since, and what is older than anything is kept."""
+        old = [period for period in periods if not self._lifetimes.is_kept(period, now)]
+        if not old:
+            return
+        if old[0].name != "hour":
+            raise _not_kept(old[-1], "a later beginning")
+        days = {(day := calendar.containing("day", span(hour)[0])).id: day for hour in old}
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=False)
+            for day_id in days:
+                pipeline.hget(keys.bucket(day_id), MARKS)
+            for hour in old:
+                pipeline.exists(keys.bucket(hour.id))
+            found = pipeline.execute()
+        marks = {day_id: int(float(mark or 0)) for day_id, mark in zip(days, found, strict=False)}
+        for hour, exists in zip(old, found[len(days) :], strict=True):
+            day = calendar.containing("day", span(hour)[0])
+            if not exists and marks[day.id] & mark_of(hour, day):
+                raise _not_kept(hour, "days")
+
+    def _pending(self, keys: StatKeys, periods: Sequence[PeriodLike]) -> list[list[str]]:
+        """The hours with something new in each period, in order."""
+        first, last = span(periods[0])[0].timestamp(), span(periods[-1])[1].timestamp()
+        with translated():
+            found: Any = self._store.client.zrange(keys.open, first, f"({last}", byscore=True, withscores=True)
+        begins = [seconds for _, seconds in found]
+        pending = []
+        for period in periods:
+            start, end = (at.timestamp() for at in span(period))
+            inside = found[bisect_left(begins, start) : bisect_left(begins, end)]
+            pending.append([as_text(hour_id) for hour_id, _ in inside])
+        return pending
+
+    def _rows(
+        self, keys: StatKeys, periods: Sequence[PeriodLike], pending: Sequence[Sequence[str]], size: int
+    ) -> Iterator[Row]:
+        """The figures of each period by series, each as of one moment; of all events alone where `size` is 1.
+
+        All series and not those that are known: another may be new by now, and is not to be taken for the rest.
+        """
+        buckets = [
+            [(period.id, keys.bucket(period.id)), *((hour, keys.pending(hour)) for hour in hours)]
+            for period, hours in zip(periods, pending, strict=True)
+        ]
+        for some in bounded(buckets, max(1, _FIELDS_AT_ONCE // size)):
+            with translated():
+                pipeline = self._store.client.pipeline(transaction=True)
+                for group in some:
+                    for _, key in group:
+                        pipeline.hget(key, TOTAL) if size == 1 else pipeline.hgetall(key)
+                answers = iter(pipeline.execute())
+            for group in some:
+                row = Row()
+                for bucket_id, _ in group:
+                    row.add(bucket_id, _fields(next(answers)))
+                yield row
+
+    def _groups(self, keys: StatKeys, found: Mapping[Key, Sequence[Cell]]) -> list[Group]:
+        filled = {key: cells for key, cells in found.items() if any(cell.point.count for cell in cells)}
+        points = iter(self._with_players(keys, [cell for cells in filled.values() for cell in cells]))
+        made = [Group(key, [next(points) for _ in cells]) for key, cells in filled.items()]
+        return sorted(made, key=lambda group: (-group.total.count, [(part is None, part or "") for part in group.key]))
+
+    def _with_players(self, keys: StatKeys, cells: Sequence[Cell]) -> list[Point]:
+        """The points, with their players.
+
+        The sketches are read after the figures. That is no seam: rolling up copies them and takes nothing away.
+        """
+        points = [cell.point for cell in cells]
+        asked = []
+        for number, cell in enumerate(cells):
+            if cell.sketches and cell.point.players is not None:
+                asked.append((number, self._gathered(keys, cell)))
+        for some in bounded([sketches for _, sketches in asked], _SKETCHES_AT_ONCE):
+            with translated():
+                pipeline = self._store.client.pipeline(transaction=False)
+                for sketches in some:
+                    pipeline.pfcount(*sketches)
+                counts = pipeline.execute()
+            for count in counts:
+                number = asked.pop(0)[0]
+                points[number] = cells[number].counted(int(count))
+        return points
+
+    def _gathered(self, keys: StatKeys, cell: Cell) -> list[str]:
+        """The keys of a cell's sketches; of very many, one that has them all for a minute."""
+        names = [keys.players(bucket_id, series) for bucket_id, series in cell.sketches]
+        if len(names) <= _SKETCHES_AT_ONCE:
+            return names
+        merged = keys.merged(secrets.token_hex(8))
+        for start in range(0, len(names), _SKETCHES_AT_ONCE):  # so that no command takes long
+            with translated():
+                pipeline = self._store.client.pipeline(transaction=True)
+                pipeline.pfmerge(merged, merged, *names[start : start + _SKETCHES_AT_ONCE])
+                pipeline.expire(merged, _MERGED_SECONDS)
+                pipeline.execute()
+        return [merged]
+
+
+def _fields(answer: Any) -> Iterable[tuple[str, bytes | None]]:
+    """The series of a bucket and their texts, from HGET of all events or from HGETALL."""
+    if isinstance(answer, dict):
+        return [(as_text(series), text) for series, text in answer.items()]
+    return [(TOTAL, answer)]
+
+
+def _years(periods: Sequence[PeriodLike], calendar: CalendarLike) -> list[str]:
+    """The years that these periods touch."""
+    end = span(periods[-1])[1]
+    years = [calendar.containing("year", span(periods[0])[0])]
+    while span(years[-1])[1] < end:
+        years.append(calendar.containing("year", span(years[-1])[1]))
+    return [year.id for year in years]
+
+
+def _check_known(selection: Selection, series: Mapping[str, str]) -> None:
+    asked = {*selection.by, *selection.where}
+    known = property_names(series) if asked else []
+    unknown = sorted(asked.difference(known))
+    if unknown:
+        raise InvalidInput(
+            f"No event of this name has had a property {unknown[0]!r}, only {', '.join(known) or 'none at all'}.",
+            code="unknown_property",
+            fields={name: ["Not a property of these events."] for name in unknown},
+        )
+
+
+def _too_many(count: int) -> InvalidInput:
+    return InvalidInput(
+        f"{count} groups of so many steps are more than {MOST_POINTS} points; filter, or ask for a shorter range.",
+        code="too_many_points",
+        fields={"group_by": ["Too many groups for this range."]},
+    )
+
+
+def _not_kept(period: PeriodLike, remedy: str) -> InvalidInput:
+    return InvalidInput(
+        f"The {period.name} {period.id} is not kept any more; ask for {remedy}.",
+        code="step_not_kept",
+        fields={"from": [f"Reaches back to where no {period.name}s are kept."]},
+    )

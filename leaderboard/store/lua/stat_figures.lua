@@ -1,0 +1,40 @@
+-- Figures of a bucket: {count, n, sum, min, max, players}, of which min and max mean nothing where n is 0, and players is
+-- how many were counted when the bucket was last rolled up, or nil. As text they stand side by side.
+local MOST = 1.7976931348623157e308 -- a sum that leaves the doubles stays at their end: no infinity, never a NaN
+
+local function text(number)
+  local short = string.format('%.15g', number)
+  return tonumber(short) == number and short or string.format('%.17g', number)
+end
+
+local function read_figures(written)
+  if not written then return {0, 0, 0, 0, 0} end
+  local figures = {}
+  for one in string.gmatch(written, '%S+') do figures[#figures + 1] = tonumber(one) end
+  return figures
+end
+
+local function write_figures(figures)
+  local written = {}
+  for n = 1, 5 do written[n] = text(figures[n]) end
+  if figures[6] then written[6] = text(figures[6]) end
+  return table.concat(written, ' ')
+end
+
+-- Adds the second to the first.
+local function fold(figures, more)
+  figures[1] = figures[1] + more[1]
+  if more[2] == 0 then return end
+  if figures[2] == 0 then
+    figures[4], figures[5] = more[4], more[5]
+  else
+    figures[4], figures[5] = math.min(figures[4], more[4]), math.max(figures[5], more[5])
+  end
+  figures[2] = figures[2] + more[2]
+  figures[3] = math.max(-MOST, math.min(MOST, figures[3] + more[3]))
+end
+
+-- Where the sketch of a series' players is; series 0 is all events.
+local function players_key(prefix, number)
+  return number == '0' and prefix or prefix .. number
+end
