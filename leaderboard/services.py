@@ -120,7 +120,7 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         captures=Capturing(store, registry, captures),
         windows=windows,
         revival=revival,
-        recorder=Recorder(store, lifetimes, (activity, funnels)),
+        recorder=Recorder(store, lifetimes, [activity], declared=funnels),
         rollup=Rollup(store, lifetimes),
         stats=StatReader(store, lifetimes),
         stat_names=StatNames(store),

@@ -1,8 +1,8 @@
 """What is still known of the days of a game's activity.
 
 A day is kept for a while after its end or its last write. Of one that had data and is not kept any more, the store
-remembers that there was some: what is written to it later would only look like all of it. Of a day that is as old and
-never had any, nothing can be missing; but that is only said of days after the oldest one that is kept.
+remembers that there was some: what is written to it later would only look like all of it. Of a day that never had any
+nothing can be missing, however old it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,10 +33,7 @@ class KnownDays:
 
     def knows(self, day: PeriodLike) -> bool:
         """Whether nothing of it can be missing."""
-        if day.id in self.lost:
-            return False
-        is_kept = day.id in self.with_data or span(day)[1] + self.kept > self.now
-        return is_kept or (self.oldest is not None and self.oldest < day.id)
+        return day.id not in self.lost
 
     def require(self, days: Sequence[PeriodLike], calendar: CalendarLike) -> None:
         """Raises InvalidInput (`step_not_kept`) unless every one of them is known."""

@@ -13,6 +13,8 @@ from leaderboard.stats.series import combination
 
 MOST_VALUE = 1e300  # either way, so that no sum of a chunk overflows
 
+_MOST_COMBINATIONS = 250  # in one script call, which may have to find a place for each of them
+
 Properties = tuple[tuple[str, str], ...]
 
 
@@ -102,10 +104,15 @@ def chunks(events: Sequence[Event], calendar: CalendarLike, size: int) -> list[C
 
 
 def _pieces(events: Sequence[Event], calendar: CalendarLike) -> Iterator[tuple[PeriodLike, dict[str, Hour]]]:
-    """The hours of each year."""
+    """The hours of each year; in several parts where there are very many combinations of properties."""
     years: dict[str, tuple[PeriodLike, dict[str, Hour]]] = {}
     hour, start, end = None, None, None
+    combinations: set[Properties] = set()
     for event in events:
+        combinations.add(event.properties)
+        if len(combinations) > _MOST_COMBINATIONS:
+            yield from years.values()
+            years, hour, combinations = {}, None, {event.properties}
         at = event.at
         if hour is None or start is None or end is None or not start <= at < end:
             period = calendar.containing("hour", at)

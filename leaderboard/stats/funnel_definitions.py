@@ -15,8 +15,8 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.tables import funnels
 from leaderboard.errors import InvalidInput, NotFound
 from leaderboard.stats.funnel_times import DAYS_KEPT, live_until
-from leaderboard.store.connection import Store, translated
-from leaderboard.store.keys import FunnelKeys, funnel_counts, funnel_lock, funnel_names
+from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.store.keys import FunnelKeys, funnel_counts, funnel_lock, funnel_names, funnel_rev
 from leaderboard.store.locks import lock
 from leaderboard.times import format_time, parse_time
 
@@ -59,22 +59,31 @@ class Definitions:
         self._database = database
         self._cache_seconds = cache_seconds
         self._monotonic = monotonic
-        self._cached: dict[str, tuple[float, frozenset[str]]] = {}
+        self._cached: dict[str, tuple[float, str, frozenset[str]]] = {}
         self._changes = 0  # made here: what was read before one is not to be kept after it
         self._keeping = threading.Lock()
 
     def recorded(self, game: str) -> frozenset[str]:
-        """The events whose times are kept, as of at most `cache_seconds` ago."""
-        until, names = self._cached.get(game, (0.0, None))
+        """The events whose times are kept, as of at most `cache_seconds` ago; see `is_outdated`."""
+        until, _, names = self._cached.get(game, (0.0, "", None))
         if names is None or self._monotonic() >= until:
             changes = self._changes
+            with translated():
+                rev = as_text(self._store.client.get(funnel_rev(game)) or "")
             names = frozenset(step for funnel in self.all(game) for step in funnel.steps)
             with self._keeping:
                 if self._changes == changes:
                     if len(self._cached) >= _MOST_CACHED:
                         self._cached.clear()
-                    self._cached[game] = (self._monotonic() + self._cache_seconds, names)
+                    self._cached[game] = (self._monotonic() + self._cache_seconds, rev, names)
         return names
+
+    def is_outdated(self, game: str, rev: str) -> bool:
+        """Whether this process knows an older revision than the store; then it looks again when it is asked next."""
+        outdated = game in self._cached and self._cached[game][1] != rev
+        if outdated:
+            self._forget_copy(game)
+        return outdated
 
     def get(self, game: str, name: str) -> Funnel:
         """One funnel, as it is now. Raises NotFound (`unknown_funnel`)."""
@@ -96,7 +105,7 @@ class Definitions:
     ) -> tuple[Funnel, bool]:
         """Makes or changes a funnel; answers it, and whether it is new. Raises InvalidInput (`too_many_funnels`).
 
-        From then on the times of its steps are kept: by this process at once, by others within `cache_seconds`.
+        From then on the times of its steps are kept, by every process.
         """
         with lock(self._store, funnel_lock(game)):
             known = {funnel.name: funnel for funnel in self.all(game)}
@@ -116,7 +125,7 @@ class Definitions:
             where = (funnels.c.game == game, funnels.c.name == name)
             with self._database.begin() as connection:
                 removed = connection.execute(sa.delete(funnels).where(*where)).rowcount
-            self._forget_copy(game)
+            self._tell(game)
             if not removed:
                 raise _unknown(name)
             with translated():
@@ -134,7 +143,7 @@ class Definitions:
             else:
                 where = (funnels.c.game == funnel.game, funnels.c.name == funnel.name)
                 connection.execute(sa.update(funnels).where(*where).values(**values))
-        self._forget_copy(funnel.game)
+        self._tell(funnel.game)
         with translated():
             self._store.client.delete(funnel_counts(funnel.game, funnel.name))
 
@@ -152,6 +161,12 @@ class Definitions:
         query = sa.select(funnels).where(*where).order_by(funnels.c.game, funnels.c.name)
         with self._database.begin() as connection:
             return [_funnel(row) for row in connection.execute(query)]
+
+    def _tell(self, game: str) -> None:
+        """Makes every process look again before it records the next events."""
+        self._forget_copy(game)
+        with translated():
+            self._store.client.incr(funnel_rev(game))
 
     def _forget_copy(self, game: str) -> None:
         with self._keeping:

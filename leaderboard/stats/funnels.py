@@ -82,7 +82,8 @@ class Funnels:
     def calls(self, game: str, events: Iterable[Event], now: datetime, calendar: CalendarLike) -> list[Call]:
         """What keeps the times of those events that are steps of some funnel; may be sent again.
 
-        No round trip, but once in `cache_seconds`. Raises what the calendar raises.
+        No round trip, but once in `cache_seconds`; who sends the calls learns the revision of the game's funnels with
+        them (`is_outdated`). Raises what the calendar raises.
         """
         names = self.definitions.recorded(game)
         if not names:
@@ -96,6 +97,10 @@ class Funnels:
             for name, some in found.items()
             for call in record_calls(FunnelKeys(game, name), some, self._shards, now, calendar, self._store.pack)
         ]
+
+    def is_outdated(self, game: str, rev: str) -> bool:
+        """Whether `calls` did not know the funnels of this revision; then they are to be made and sent again."""
+        return self.definitions.is_outdated(game, rev)
 
     def read(
         self, game: str, name: str, days: Sequence[PeriodLike], now: datetime, calendar: CalendarLike

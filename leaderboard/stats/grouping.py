@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from leaderboard.stats.points import Point, read, together
 from leaderboard.stats.series import MARKS, TOTAL, Key, Selection
@@ -9,34 +10,52 @@ from leaderboard.stats.series import MARKS, TOTAL, Key, Selection
 _NOTHING = Point()
 
 
+class Sketch(NamedTuple):
+    """The sketch of a series' players in a bucket; it may be gone although it had `known` players, 0 if it cannot."""
+
+    bucket_id: str
+    series: str
+    known: int
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One period of one group: its figures, and where the sketches of its players are (id of the bucket, series)."""
+    """One period of one group: its figures, and the sketches that together have its players."""
 
     point: Point = _NOTHING
-    sketches: Sequence[tuple[str, str]] = ()
+    sketches: Sequence[Sketch] = ()
 
-    def counted(self, players: int) -> Point:
-        """The point with the players that its sketches count; its own are those of when it was last rolled up."""
-        known = self.point.players or 0
-        if players >= known or len({series for _, series in self.sketches}) == 1:
-            return replace(self.point, players=max(players, known))
-        return replace(self.point, players=None)  # a sketch is gone, and the series cannot be told apart any more
+    def counted(self, players: int, *, is_complete: bool) -> Point:
+        """The point with so many players in its sketches; `is_complete`: none of them is gone."""
+        if is_complete:
+            return replace(self.point, players=players)
+        known = [sketch.known for sketch in self.sketches if sketch.known]
+        # What was counted when it was there is still true if nobody is to be counted with it.
+        return replace(self.point, players=known[0] if len(known) == 1 and not players else None)
 
 
 @dataclass(slots=True)
 class Row:
     """One period: the cell of each series, from its bucket and what is pending."""
 
+    has_bucket: bool = False
     cells: dict[str, Cell] = field(default_factory=dict)
 
-    def add(self, bucket_id: str, found: Iterable[tuple[str, bytes | None]]) -> None:
-        """Takes in what a bucket has of some series, or of all."""
+    def add_bucket(self, period_id: str, found: Iterable[tuple[str, bytes | None]], *, may_be_gone: bool) -> None:
+        """Takes in what is rolled up; `may_be_gone`: so old that its sketches may not be kept any more."""
         for series, text in found:
             if text is not None and series != MARKS:
-                cell, more = self.cells.get(series), read(text)
-                point = cell.point.plus(more) if cell else more
-                self.cells[series] = Cell(point, [*(cell.sketches if cell else ()), (bucket_id, series)])
+                self.has_bucket = True
+                point = read(text)
+                known = point.players or 0 if may_be_gone else 0
+                self.cells[series] = Cell(point, [Sketch(period_id, series, known)])
+
+    def add_pending(self, hour_id: str, found: Iterable[tuple[str, bytes | None]]) -> None:
+        """Takes in what an hour has besides."""
+        for series, text in found:
+            if text is not None:
+                cell = self.cells.get(series, Cell())
+                self.cells[series] = Cell(cell.point.plus(read(text)), [*cell.sketches, Sketch(hour_id, series, 0)])
 
 
 def columns(rows: Sequence[Row], wanted: Mapping[Key, Sequence[str]], selection: Selection) -> dict[Key, list[Cell]]:
@@ -55,20 +74,24 @@ def columns(rows: Sequence[Row], wanted: Mapping[Key, Sequence[str]], selection:
 
 
 def joined(cells: Sequence[Cell]) -> Cell:
-    """All together. Its point's players are the most that one of them is known to have had; None if one is unknown."""
+    """All together; the players are not known where those of one are not."""
     if len(cells) == 1:
         return cells[0]
     if not cells:
         return Cell()
-    players = [cell.point.players for cell in cells]
-    most = None if None in players else max(one for one in players if one is not None)
-    point = replace(together(cell.point for cell in cells), players=most)
+    players = None if any(cell.point.players is None for cell in cells) else 0
+    point = replace(together(cell.point for cell in cells), players=players)
     return Cell(point, [sketch for cell in cells for sketch in cell.sketches])
 
 
 def totals(rows: Sequence[Row]) -> list[Cell]:
     """All events of each period."""
     return [row.cells.get(TOTAL, Cell()) for row in rows]
+
+
+def present(rows: Iterable[Row]) -> set[str]:
+    """The series that have events in these periods."""
+    return {series for row in rows for series in row.cells}
 
 
 def _with_rest(own: Cell, row: Row) -> Cell:

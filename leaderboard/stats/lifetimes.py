@@ -55,6 +55,10 @@ class Lifetimes:
         """Whether the figures of a period cannot have been lost yet. ValueError for a period that stats do not have."""
         return now < span(period)[1] + self._kept(period)
 
+    def are_players_kept(self, period: PeriodLike, now: datetime) -> bool:
+        """Whether the sketches of a period cannot have been lost yet."""
+        return now < span(period)[1] + self._players_kept(period)
+
     def until_rolled_up(self, hour: PeriodLike, now: datetime) -> int:
         """When an hour that is written now expires if nobody rolls it up."""
         return _seconds(max(span(hour)[1], now) + self._kept(hour) + SPARE)
@@ -65,8 +69,10 @@ class Lifetimes:
 
     def players(self, period: PeriodLike, now: datetime) -> int:
         """When the sketch of the players of a period expires that is added to now."""
-        kept = self._kept(period) if period.name == "hour" else timedelta(days=_PLAYERS_KEPT[period.name])
-        return _seconds(max(span(period)[1], now) + kept)
+        return _seconds(max(span(period)[1], now) + self._players_kept(period))
+
+    def _players_kept(self, period: PeriodLike) -> timedelta:
+        return self._kept(period) if period.name == "hour" else timedelta(days=_PLAYERS_KEPT[period.name])
 
     def _kept(self, period: PeriodLike) -> timedelta:
         if period.name == "hour":

@@ -16,8 +16,8 @@ class Point:
     """One period of a stat.
 
     `count` events, `n` of them with a value, whose `sum`, `min` and `max` these are (0, None and None without any);
-    whole numbers are ints up to 2^53. `players`: how many different ones, within about 1 %; nearly always exact up
-    to a hundred. What is not known is None.
+    whole numbers are ints up to 2^53. `players`: how many different ones, within about 1 %; nearly always exact of
+    some dozen. What is not known is None.
     """
 
     count: int = 0
@@ -59,9 +59,10 @@ def read(text: bytes | str | None) -> Point:
         return Point()
     count, n, total, least, most, *players = as_text(text).split(" ")
     known = int(players[0]) if players else 0
+    there = known if known >= 0 else None  # -1: not known any more
     if n == "0":
-        return Point(count=int(count), players=known)
-    return Point(int(count), _number(float(total)), _number(float(least)), _number(float(most)), int(n), known)
+        return Point(count=int(count), players=there)
+    return Point(int(count), _number(float(total)), _number(float(least)), _number(float(most)), int(n), there)
 
 
 def together(points: Iterable[Point]) -> Point:

@@ -1,14 +1,14 @@
 """Reading stats: what is rolled up and what is pending, together, by the step and by the group."""
 
-import secrets
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from leaderboard.errors import InvalidInput, NotFound
-from leaderboard.stats.grouping import Cell, Row, columns, joined, totals
+from leaderboard.stats.counting import with_players
+from leaderboard.stats.grouping import Cell, Row, columns, joined, present, totals
 from leaderboard.stats.lifetimes import CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.pieces import bounded
 from leaderboard.stats.points import Point, together
@@ -18,8 +18,6 @@ from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.keys import StatKeys, stat_names
 
 _FIELDS_AT_ONCE = 20_000  # read in one transaction, during which the store does nothing else
-_SKETCHES_AT_ONCE = 1000  # merged by one command, or counted in one round trip
-_MERGED_SECONDS = 60
 MOST_POINTS = 50_000
 
 
@@ -81,20 +79,20 @@ class StatReader:
         """
         keys, selection = StatKeys(game, name), selection or Selection()
         series, cut = self._series(game, name, periods, calendar, selection)
-        _check_known(selection, series)
-        self._check_kept(keys, periods, now, calendar)
-        wanted = groups(series, selection)
+        _check_known(selection, series, cut)
+        rows = self._rows(keys, periods, now, 1 if selection.is_all else 1 + len(series))
+        self._check_kept(keys, periods, rows, now, calendar)
+        if selection.is_all:
+            return Reading(with_players(self._store, keys, totals(rows)))
+        there = present(rows)
+        wanted = groups({text: number for text, number in series.items() if number in there}, selection)
         if len(wanted) * len(periods) > MOST_POINTS:
             raise _too_many(len(wanted))
-        size = 1 if selection.is_all else 1 + len(series)
-        rows = list(self._rows(keys, periods, self._pending(keys, periods), size))
-        if selection.is_all:
-            return Reading(self._with_players(keys, totals(rows)))
         found = columns(rows, wanted, selection)
         everything = totals(rows)
         if selection.where:
             everything = [joined([cells[number] for cells in found.values()]) for number in range(len(rows))]
-        points = self._with_players(keys, everything)
+        points = with_players(self._store, keys, everything)
         named = {one: count for one, count in cut.items() if one in {*selection.by, *selection.where}}
         if not selection.by:
             return Reading(points, cut=named)
@@ -124,26 +122,45 @@ class StatReader:
                 cut[as_text(one)] = cut.get(as_text(one), 0) + int(count)
         return {as_text(text): as_text(number) for text, number in rest[0].items()}, cut
 
-    def _check_kept(self, keys: StatKeys, periods: Sequence[PeriodLike], now: datetime, calendar: CalendarLike) -> None:
-        """Refuses an hour that was rolled up and dropped since, and what is older than anything is kept."""
-        old = [period for period in periods if not self._lifetimes.is_kept(period, now)]
-        if not old:
+    def _check_kept(
+        self,
+        keys: StatKeys,
+        periods: Sequence[PeriodLike],
+        rows: Sequence[Row],
+        now: datetime,
+        calendar: CalendarLike,
+    ) -> None:
+        """Refuses an hour that was rolled up and dropped since, and what is older than anything is kept.
+
+        To be called with what was read, so that nothing can go unnoticed in between.
+        """
+        empty = [period for period, row in zip(periods, rows, strict=True) if not row.cells]
+        old = [period for period in empty if not self._lifetimes.is_kept(period, now)]
+        if periods[0].name != "hour":
+            if old:
+                raise _not_kept(old[-1], "a later beginning")
             return
-        if old[0].name != "hour":
-            raise _not_kept(old[-1], "a later beginning")
-        days = {(day := calendar.containing("day", span(hour)[0])).id: day for hour in old}
+        hours = [hour for hour, row in zip(periods, rows, strict=True) if not row.has_bucket]
+        days = {_day_of(hour, calendar).id for hour in hours}
         with translated():
             pipeline = self._store.client.pipeline(transaction=False)
             for day_id in days:
                 pipeline.hget(keys.bucket(day_id), MARKS)
-            for hour in old:
+            marks = dict(zip(days, pipeline.execute(), strict=True))
+        marked = [hour for hour in hours if _is_marked(hour, _day_of(hour, calendar), marks)]
+        with translated():  # what was rolled up since then was pending when it was read
+            pipeline = self._store.client.pipeline(transaction=False)
+            for hour in marked:
                 pipeline.exists(keys.bucket(hour.id))
-            found = pipeline.execute()
-        marks = {day_id: int(float(mark or 0)) for day_id, mark in zip(days, found, strict=False)}
-        for hour, exists in zip(old, found[len(days) :], strict=True):
-            day = calendar.containing("day", span(hour)[0])
-            if not exists and marks[day.id] & mark_of(hour, day):
-                raise _not_kept(hour, "days")
+            exists = pipeline.execute()
+        dropped = [hour for hour, is_there in zip(marked, exists, strict=True) if not is_there]
+        lost = [hour for hour in old if self._is_lost(_day_of(hour, calendar), marks, now)]
+        for hour in (*dropped, *lost):
+            raise _not_kept(hour, "days")
+
+    def _is_lost(self, day: PeriodLike, marks: Mapping[str, bytes | None], now: datetime) -> bool:
+        """Whether a day is gone that told which of its hours had been there."""
+        return marks.get(day.id) is None and not self._lifetimes.is_kept(day, now)
 
     def _pending(self, keys: StatKeys, periods: Sequence[PeriodLike]) -> list[list[str]]:
         """The hours with something new in each period, in order."""
@@ -158,70 +175,36 @@ class StatReader:
             pending.append([as_text(hour_id) for hour_id, _ in inside])
         return pending
 
-    def _rows(
-        self, keys: StatKeys, periods: Sequence[PeriodLike], pending: Sequence[Sequence[str]], size: int
-    ) -> Iterator[Row]:
+    def _rows(self, keys: StatKeys, periods: Sequence[PeriodLike], now: datetime, size: int) -> list[Row]:
         """The figures of each period by series, each as of one moment; of all events alone where `size` is 1.
 
         All series and not those that are known: another may be new by now, and is not to be taken for the rest.
         """
-        buckets = [
-            [(period.id, keys.bucket(period.id)), *((hour, keys.pending(hour)) for hour in hours)]
-            for period, hours in zip(periods, pending, strict=True)
+        pending = self._pending(keys, periods)
+        names = [
+            [keys.bucket(period.id), *map(keys.pending, hours)] for period, hours in zip(periods, pending, strict=True)
         ]
-        for some in bounded(buckets, max(1, _FIELDS_AT_ONCE // size)):
+        answers: list[Any] = []
+        for some in bounded(names, max(1, _FIELDS_AT_ONCE // size)):
             with translated():
                 pipeline = self._store.client.pipeline(transaction=True)
-                for group in some:
-                    for _, key in group:
-                        pipeline.hget(key, TOTAL) if size == 1 else pipeline.hgetall(key)
-                answers = iter(pipeline.execute())
-            for group in some:
-                row = Row()
-                for bucket_id, _ in group:
-                    row.add(bucket_id, _fields(next(answers)))
-                yield row
+                for key in (key for group in some for key in group):
+                    pipeline.hget(key, TOTAL) if size == 1 else pipeline.hgetall(key)
+                answers += pipeline.execute()
+        rows, rest = [], iter(answers)
+        for period, hours in zip(periods, pending, strict=True):
+            row, may_be_gone = Row(), not self._lifetimes.are_players_kept(period, now)
+            row.add_bucket(period.id, _fields(next(rest)), may_be_gone=may_be_gone)
+            for hour in hours:
+                row.add_pending(hour, _fields(next(rest)))
+            rows.append(row)
+        return rows
 
     def _groups(self, keys: StatKeys, found: Mapping[Key, Sequence[Cell]]) -> list[Group]:
         filled = {key: cells for key, cells in found.items() if any(cell.point.count for cell in cells)}
-        points = iter(self._with_players(keys, [cell for cells in filled.values() for cell in cells]))
+        points = iter(with_players(self._store, keys, [cell for cells in filled.values() for cell in cells]))
         made = [Group(key, [next(points) for _ in cells]) for key, cells in filled.items()]
         return sorted(made, key=lambda group: (-group.total.count, [(part is None, part or "") for part in group.key]))
-
-    def _with_players(self, keys: StatKeys, cells: Sequence[Cell]) -> list[Point]:
-        """The points, with their players.
-
-        The sketches are read after the figures. That is no seam: rolling up copies them and takes nothing away.
-        """
-        points = [cell.point for cell in cells]
-        asked = []
-        for number, cell in enumerate(cells):
-            if cell.sketches and cell.point.players is not None:
-                asked.append((number, self._gathered(keys, cell)))
-        for some in bounded([sketches for _, sketches in asked], _SKETCHES_AT_ONCE):
-            with translated():
-                pipeline = self._store.client.pipeline(transaction=False)
-                for sketches in some:
-                    pipeline.pfcount(*sketches)
-                counts = pipeline.execute()
-            for count in counts:
-                number = asked.pop(0)[0]
-                points[number] = cells[number].counted(int(count))
-        return points
-
-    def _gathered(self, keys: StatKeys, cell: Cell) -> list[str]:
-        """The keys of a cell's sketches; of very many, one that has them all for a minute."""
-        names = [keys.players(bucket_id, series) for bucket_id, series in cell.sketches]
-        if len(names) <= _SKETCHES_AT_ONCE:
-            return names
-        merged = keys.merged(secrets.token_hex(8))
-        for start in range(0, len(names), _SKETCHES_AT_ONCE):  # so that no command takes long
-            with translated():
-                pipeline = self._store.client.pipeline(transaction=True)
-                pipeline.pfmerge(merged, merged, *names[start : start + _SKETCHES_AT_ONCE])
-                pipeline.expire(merged, _MERGED_SECONDS)
-                pipeline.execute()
-        return [merged]
 
 
 def _fields(answer: Any) -> Iterable[tuple[str, bytes | None]]:
@@ -240,9 +223,18 @@ def _years(periods: Sequence[PeriodLike], calendar: CalendarLike) -> list[str]:
     return [year.id for year in years]
 
 
-def _check_known(selection: Selection, series: Mapping[str, str]) -> None:
+def _day_of(hour: PeriodLike, calendar: CalendarLike) -> PeriodLike:
+    return calendar.containing("day", span(hour)[0])
+
+
+def _is_marked(hour: PeriodLike, day: PeriodLike, marks: Mapping[str, bytes | None]) -> bool:
+    """Whether the hour was rolled up once."""
+    return bool(int(float(marks[day.id] or 0)) & mark_of(hour, day))
+
+
+def _check_known(selection: Selection, series: Mapping[str, str], cut: Mapping[str, int]) -> None:
     asked = {*selection.by, *selection.where}
-    known = property_names(series) if asked else []
+    known = sorted({*property_names(series), *cut}) if asked else []
     unknown = sorted(asked.difference(known))
     if unknown:
         raise InvalidInput(

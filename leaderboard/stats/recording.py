@@ -14,7 +14,7 @@ from leaderboard.stats.events import Chunk, Event, chunks
 from leaderboard.stats.lifetimes import CalendarLike, Lifetimes
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, as_text
-from leaderboard.store.keys import STAT_GAMES, StatKeys, stat_names
+from leaderboard.store.keys import STAT_GAMES, StatKeys, funnel_rev, stat_names
 from leaderboard.store.scripts import Call
 
 CHUNK_EVENTS = 1000  # one script call takes at most so many: bounds how long the store is busy with it
@@ -27,6 +27,12 @@ class Follower(Protocol):
     def calls(self, game: str, events: Sequence[Event], now: datetime, calendar: CalendarLike) -> Iterable[Call]: ...
 
 
+class Declared(Follower, Protocol):
+    """The same of events that somebody declared, as a process knew that at some revision."""
+
+    def is_outdated(self, game: str, rev: str) -> bool: ...
+
+
 @dataclass(slots=True)
 class Recorded:
     """What became of events: event name -> its properties of which values were cut off."""
@@ -37,10 +43,17 @@ class Recorded:
 class Recorder:
     """Takes events."""
 
-    def __init__(self, store: Store, lifetimes: Lifetimes, followers: Sequence[Follower] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lifetimes: Lifetimes,
+        followers: Sequence[Follower] = (),
+        declared: Declared | None = None,
+    ) -> None:
         self._store = store
         self._lifetimes = lifetimes
-        self._followers = followers
+        self._followers = (*followers, declared) if declared else followers
+        self._declared = declared
 
     def record(
         self,
@@ -62,14 +75,18 @@ class Recorder:
             return Recorded()
         # The names first, so that no data is ever without its name.
         names = list(dict.fromkeys(chunk.name for chunk in found))
-        calls = [Call("stat_note", [STAT_GAMES], [game])]
-        calls += [Call("stat_note", [stat_names(game)], some) for some in batched(names, _NAMES_AT_ONCE)]
+        calls = [
+            Call("stat_note", [stat_names(game), funnel_rev(game)], some) for some in batched(names, _NAMES_AT_ONCE)
+        ]
+        calls.append(Call("stat_note", [STAT_GAMES], [game]))
         for follower in self._followers:
             calls += follower.calls(game, events, now, calendar)
         calls += [self._call(game, chunk, now, marking) for chunk in found]
-        answers = self._store.run_all(calls, resend=marking is not None)[-len(found) :]
+        rev, *answers = self._store.run_all(calls, resend=marking is not None)
+        if self._declared is not None and self._declared.is_outdated(game, as_text(rev)):
+            self._store.run_all(list(self._declared.calls(game, events, now, calendar)))
         recorded = Recorded()
-        for chunk, answer in zip(found, answers, strict=True):
+        for chunk, answer in zip(found, answers[-len(found) :], strict=True):
             if answer:
                 known = set(recorded.cut.get(chunk.name, ()))
                 recorded.cut[chunk.name] = sorted(known.union(as_text(answer).split("\n")))

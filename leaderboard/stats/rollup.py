@@ -6,13 +6,13 @@ wherever that broke off. A late event makes its hour have something new again. A
 the wider bucket, so that rolling up changes no answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from leaderboard.errors import DatabaseUnavailable, LeaderboardError, StoreUnavailable
+from leaderboard.errors import DatabaseUnavailable, Interrupted, LeaderboardError, StoreUnavailable
 from leaderboard.running import Run
 from leaderboard.stats.lifetimes import GRACE, ROLLED_UP, CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.pieces import batched
@@ -21,9 +21,10 @@ from leaderboard.store.keys import STAT_GAMES, StatKeys, stat_names
 from leaderboard.store.scripts import Call
 
 _NAMES_AT_ONCE = 100
-_DAYS_AT_ONCE = 50  # in a round trip, between two checkpoints
+_DAYS_AT_ONCE = 50  # looked into in a round trip
 _SERIES_AT_ONCE = 10  # bounds how long one call keeps the store busy with merging sketches
-_HALF_HOUR = timedelta(minutes=30)  # no two hours of a day begin nearer to each other
+_HOUR = timedelta(hours=1)
+_CALLS_AT_ONCE = 50  # in a round trip, between two checkpoints
 _log = structlog.get_logger(__name__)
 _Day = tuple[StatKeys, PeriodLike, list[PeriodLike]]
 
@@ -47,21 +48,27 @@ class Rollup:
         for game in games:
             run.checkpoint()
             try:
-                calendar = calendar_of(game)
-            except (StoreUnavailable, DatabaseUnavailable):
+                for hours, events in self._roll_game(game, now, run, calendar_of):
+                    done["hours"] += int(hours)
+                    done["events"] += int(events)
+            except (StoreUnavailable, DatabaseUnavailable, Interrupted):
                 raise
             except (LeaderboardError, ValueError) as error:
                 _log.error("stats are not rolled up", game=game, reason=str(error))
-                continue
-            with translated():
-                names = sorted(map(as_text, self._store.client.smembers(stat_names(game))))
-            for some in batched(names, _NAMES_AT_ONCE):
-                for days in batched(self._due([StatKeys(game, name) for name in some], now, calendar), _DAYS_AT_ONCE):
-                    run.checkpoint()
-                    for hours, events in self._store.run_all(self._calls(days, now, calendar)):
-                        done["hours"] += int(hours)
-                        done["events"] += int(events)
         return done
+
+    def _roll_game(
+        self, game: str, now: datetime, run: Run, calendar_of: Callable[[str], CalendarLike]
+    ) -> Iterator[tuple[int, int]]:
+        """What each call answers: hours and events."""
+        calendar = calendar_of(game)
+        with translated():
+            names = sorted(map(as_text, self._store.client.smembers(stat_names(game))))
+        for some in batched(names, _NAMES_AT_ONCE):
+            for days in batched(self._due([StatKeys(game, name) for name in some], now, calendar), _DAYS_AT_ONCE):
+                for few in batched(self._calls(days, now, calendar), _CALLS_AT_ONCE):
+                    run.checkpoint()
+                    yield from self._store.run_all(few)
 
     def _due(self, names: Sequence[StatKeys], now: datetime, calendar: CalendarLike) -> list[_Day]:
         """The days of these stats that are over and have something new, in order."""
@@ -87,7 +94,8 @@ class Rollup:
             fields = iter(pipeline.execute())
         calls = []
         for keys, day, hours in days:
-            series = sorted({as_text(one) for _ in hours for one in next(fields)}, key=int)
+            # All events last: a reader may take what they have more than the others for events without properties.
+            series = sorted({as_text(one) for _ in hours for one in next(fields)}, key=int, reverse=True)
             pieces = list(batched(series, _SERIES_AT_ONCE)) or [[]]
             calls += [self._call(keys, day, hours, some, now, calendar) for some in pieces]
         return calls
@@ -101,8 +109,8 @@ class Rollup:
         now: datetime,
         calendar: CalendarLike,
     ) -> Call:
-        begins = span(day)[0]
-        buckets = [day, *(calendar.containing(name, begins) for name in ROLLED_UP[1:])]
+        at = span(hours[-1])[0]  # its day may begin before known time
+        buckets = [day, *(calendar.containing(name, at) for name in ROLLED_UP[1:])]
         spelled = [keys.open]
         expires: list[int] = []
         for period in buckets:
@@ -117,8 +125,13 @@ class Rollup:
 
 
 def mark_of(hour: PeriodLike, day: PeriodLike) -> int:
-    """What stands for an hour in its day: a power of two below 2^53."""
-    return int(2 ** ((span(hour)[0] - span(day)[0]) // _HALF_HOUR))
+    """What stands for an hour in its day: a power of two below 2^53.
+
+    Hours may begin half an hour apart, where the clock is put back by so much; days of two days' length have none such.
+    """
+    (begins, ends), at = span(day), span(hour)[0]
+    unit = _HOUR / 2 if ends - begins < 26 * _HOUR else _HOUR
+    return int(2 ** ((at - begins) // unit))
 
 
 def _days(opened: Sequence[tuple[Any, float]], calendar: CalendarLike) -> list[tuple[PeriodLike, list[PeriodLike]]]:

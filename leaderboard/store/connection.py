@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 from leaderboard.config import Settings
@@ -16,6 +25,7 @@ from leaderboard.store.scripts import Call, Script, load
 
 # What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
 _REFUSALS = ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
+_REFUSAL_KINDS = (OutOfMemoryError, ReadOnlyError, ClusterDownError, MasterDownError, TryAgainError)
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 0.5
 
@@ -128,9 +138,14 @@ def translated() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        if isinstance(error, ResponseError) and not str(error).startswith(_REFUSALS):
+        if isinstance(error, ResponseError) and not _is_refusal(error):
             raise
         raise StoreUnavailable(f"The store is away: {type(error).__name__}.") from error
+
+
+def _is_refusal(error: ResponseError) -> bool:
+    """Whether the store could not serve now. The client strips some prefixes, and puts others in front."""
+    return isinstance(error, _REFUSAL_KINDS) or str(error).rpartition(" caused error: ")[2].startswith(_REFUSALS)
 
 
 def _memory_client() -> redis.Redis:

@@ -63,6 +63,7 @@
                                                              some came when they were gone
     fn:{game}:names                     set         500 days  the names whose times are or were kept
     fn:{game}:<funnel>:counts           hash        400 days  day id -> counts of a day whose window is over
+    fn:{game}:rev                       string      game      counts changes of the funnels; every process notices
     fn:{game}:lock                      string      10 s      token of whoever changes the funnels
 
 Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before it take no scores any more, but by a
@@ -303,3 +304,8 @@ def funnel_counts(game: str, funnel: str) -> str:
 def funnel_lock(game: str) -> str:
     """The lock of whoever changes a game's funnels."""
     return f"fn:{{{game}}}:lock"
+
+
+def funnel_rev(game: str) -> str:
+    """The revision of a game's funnels."""
+    return f"fn:{{{game}}}:rev"

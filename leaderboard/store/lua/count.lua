@@ -19,7 +19,12 @@ for n = 4, #ARGV, 2 do
     letter = 'm'
   else
     local value = redis.pcall('HINCRBY', KEYS[1], name, ARGV[n + 1])
-    if type(value) == 'table' then letter = 'r' end
+    if type(value) == 'table' then
+      -- A full store, for one, is no fault of the number; the memory store does not say why.
+      local why = type(value.err) == 'string' and value.err or 'overflow'
+      if not string.find(why, 'overflow') and not string.find(why, 'out of range') then return value end
+      letter = 'r'
+    end
   end
   letters[#letters + 1] = letter
   -- As text from the hash: Lua's numbers are doubles, and round beyond 2^53.

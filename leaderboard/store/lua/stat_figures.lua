@@ -1,5 +1,6 @@
 -- Figures of a bucket: {count, n, sum, min, max, players}, of which min and max mean nothing where n is 0, and players is
--- how many were counted when the bucket was last rolled up, or nil. As text they stand side by side.
+-- how many were counted when the bucket was last rolled up; -1 if a sketch of them was gone then, so that nobody knows;
+-- nil where there were none. As text they stand side by side.
 local MOST = 1.7976931348623157e308 -- a sum that leaves the doubles stays at their end: no infinity, never a NaN
 
 local function text(number)

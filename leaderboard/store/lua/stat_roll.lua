@@ -36,13 +36,14 @@ local function roll_hour(hour, pending, bucket, players)
       if number == '0' then added, hours_added = added + part[1], hours_added + 1 end
       for w = 1, 4 do fold(wide[w][n], part) end
       fold(old[n], part)
-      rows[#rows + 1], rows[#rows + 2] = number, write_figures(old[n])
       sources[n] = sources[n] or {}
       local key = players_key(players, number)
       if redis.call('EXISTS', key) == 1 then
         table.insert(sources[n], key)
         redis.call('EXPIREAT', key, hour[3])
+        old[n][6] = redis.call('PFCOUNT', key)
       end
+      rows[#rows + 1], rows[#rows + 2] = number, write_figures(old[n])
     end
   end
   if not found then return end
@@ -59,24 +60,21 @@ if #series > 0 then
   end
 end
 
--- The day takes in its hours, the wider ones the day.
+-- The day takes in its hours, the wider ones the day, or the hour where it is just one.
 local function merge_players(n, number)
-  local day = players_key(KEYS[3], number)
-  if #sources[n] > 0 then
-    -- The destination is one of the sources anyway; the memory store needs to be told.
-    redis.call('PFMERGE', day, day, unpack(sources[n]))
-  end
   for w = 1, 4 do
-    local key = players_key(KEYS[2 * w + 1], number)
-    if w > 1 and #sources[n] > 0 then redis.call('PFMERGE', key, key, day) end
+    local key, known = players_key(KEYS[2 * w + 1], number), wide[w][n][6] or 0
+    if known ~= 0 and redis.call('EXISTS', key) == 0 then known = -1 end -- gone, and so is who was counted
+    local from = (w == 1 or #sources[n] == 1) and sources[n] or {players_key(KEYS[3], number)}
+    -- The destination is one of the sources anyway; the memory store needs to be told.
+    redis.call('PFMERGE', key, key, unpack(from))
     redis.call('EXPIREAT', key, batch.expires[2 * w])
-    -- Never fewer than before: the sketch may be gone by now, and begun anew.
-    wide[w][n][6] = math.max(wide[w][n][6] or 0, redis.call('PFCOUNT', key))
+    wide[w][n][6] = known < 0 and -1 or redis.call('PFCOUNT', key)
   end
 end
 
 for n, number in ipairs(series) do
-  if sources[n] then merge_players(n, number) end
+  if sources[n] and #sources[n] > 0 then merge_players(n, number) end
 end
 if next(sources) then
   for w = 1, 4 do
