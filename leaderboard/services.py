@@ -26,9 +26,9 @@ from leaderboard.boards.submissions import Submissions
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
 from leaderboard.games.settings import Games
-from leaderboard.stats.activity import Activity
+from leaderboard.stats.activity.reading import Activity
 from leaderboard.stats.counters import Counters
-from leaderboard.stats.funnels import Funnels
+from leaderboard.stats.funnels.reading import Funnels
 from leaderboard.stats.lifetimes import Lifetimes
 from leaderboard.stats.names import StatNames
 from leaderboard.stats.reading import StatReader

@@ -11,9 +11,9 @@ from leaderboard.api.operations import Answer, Call, Operation
 from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
 from leaderboard.api.schemas import NoQuery
 from leaderboard.fields import BOARD_NAME, Flag, Strict, Text, Whole
-from leaderboard.stats.funnel_definitions import LONGEST_WINDOW, MOST_STEPS, SHORTEST_WINDOW, Funnel
-from leaderboard.stats.funnel_paths import FIRST_TIMES, MOST_TIMES
-from leaderboard.stats.funnels import FunnelReading
+from leaderboard.stats.funnels.definitions import LONGEST_WINDOW, MOST_STEPS, SHORTEST_WINDOW, Funnel
+from leaderboard.stats.funnels.paths import FIRST_TIMES, MOST_TIMES
+from leaderboard.stats.funnels.reading import FunnelReading
 from leaderboard.times import format_time
 
 MOST_DAYS = 92

@@ -24,7 +24,7 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.tables import games
 from leaderboard.errors import Conflict, InvalidInput, LeaderboardError, NotFound, StoreUnavailable, Unavailable
 from leaderboard.fields import Flag, Strict, Text, flatten
-from leaderboard.store import keys as names
+from leaderboard.store import stat_keys as names
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.locks import lock
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from leaderboard.errors import InvalidInput, NotFound
 from leaderboard.reports import Marking, Refusal, Rejection, Report
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import counter_marker, counters
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import counter_marker, counters
 
 MOST_COUNTERS = 10_000
 _REFUSALS = {

@@ -7,7 +7,7 @@ from leaderboard.stats.grouping import Cell
 from leaderboard.stats.pieces import bounded
 from leaderboard.stats.points import Point
 from leaderboard.store.connection import Store, translated
-from leaderboard.store.keys import StatKeys
+from leaderboard.store.stat_keys import StatKeys
 
 SKETCHES_AT_ONCE = 1000  # merged by one command, or counted in one round trip: bounds how long the store is busy
 _MERGED_SECONDS = 60

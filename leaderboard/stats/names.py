@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from leaderboard.reports import Refusal
 from leaderboard.store.connection import Store, translated
-from leaderboard.store.keys import stat_names
+from leaderboard.store.stat_keys import stat_names
 
 MOST_NAMES = 10_000
 TOO_MANY = Refusal("too_many_stats", f"A game has events of up to {MOST_NAMES} names.", "name")

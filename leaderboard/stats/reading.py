@@ -15,7 +15,7 @@ from leaderboard.stats.points import Point, together
 from leaderboard.stats.rollup import mark_of
 from leaderboard.stats.series import MARKS, TOTAL, Key, Selection, groups, property_names
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import StatKeys, stat_names
+from leaderboard.store.stat_keys import StatKeys, stat_names
 
 _FIELDS_AT_ONCE = 20_000  # read in one transaction, during which the store does nothing else
 MOST_POINTS = 50_000

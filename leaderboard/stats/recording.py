@@ -14,8 +14,8 @@ from leaderboard.stats.events import Chunk, Event, chunks
 from leaderboard.stats.lifetimes import CalendarLike, Lifetimes
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, as_text
-from leaderboard.store.keys import STAT_GAMES, StatKeys, funnel_rev, stat_names
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import STAT_GAMES, StatKeys, funnel_rev, stat_names
 
 CHUNK_EVENTS = 1000  # one script call takes at most so many: bounds how long the store is busy with it
 _NAMES_AT_ONCE = 1000

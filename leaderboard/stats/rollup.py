@@ -17,8 +17,8 @@ from leaderboard.running import Run
 from leaderboard.stats.lifetimes import GRACE, ROLLED_UP, CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import STAT_GAMES, StatKeys, stat_names
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import STAT_GAMES, StatKeys, stat_names
 
 _NAMES_AT_ONCE = 100
 _DAYS_AT_ONCE = 50  # looked into in a round trip

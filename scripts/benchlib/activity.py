@@ -20,12 +20,12 @@ from typing import Any
 from benchlib import machine
 from leaderboard.boards.periods import Calendar, Period
 from leaderboard.config import Settings
-from leaderboard.stats.activity import Activity
-from leaderboard.stats.activity_marks import SEGMENT
+from leaderboard.stats.activity.marks import SEGMENT
+from leaderboard.stats.activity.reading import Activity
 from leaderboard.stats.events import Event
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import EmbeddedStore
-from leaderboard.store.keys import ActivityKeys
+from leaderboard.store.stat_keys import ActivityKeys
 
 _EVENTS_AT_ONCE = 10_000  # as a request may bring
 _OFFSETS = (1, 3, 7, 14, 30)

@@ -17,8 +17,8 @@ from leaderboard.archive.tables import games as table
 from leaderboard.boards.periods import Calendar
 from leaderboard.errors import Conflict, DatabaseUnavailable, InvalidInput, NotFound, StoreUnavailable, Unavailable
 from leaderboard.games.settings import Games, GameSettings
-from leaderboard.store import keys as names
 from leaderboard.store import locks
+from leaderboard.store import stat_keys as names
 from leaderboard.store.connection import Store
 from tests.conftest import Service
 from tests.periods.turns import Turns

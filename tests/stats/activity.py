@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leaderboard.boards.periods import Calendar, Period
-from leaderboard.stats.activity import Activity, PlayerActivity
+from leaderboard.stats.activity.reading import Activity, PlayerActivity
 from leaderboard.stats.events import Event
 from leaderboard.store.connection import Store
-from leaderboard.store.keys import STAT_GAMES
+from leaderboard.store.stat_keys import STAT_GAMES
 
 
 def utc(text: str) -> datetime:

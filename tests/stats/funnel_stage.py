@@ -10,8 +10,8 @@ from leaderboard.archive.database import Database
 from leaderboard.boards.periods import Calendar, Period
 from leaderboard.games.access import Access
 from leaderboard.stats.events import Event
-from leaderboard.stats.funnel_definitions import Funnel
-from leaderboard.stats.funnels import FunnelReading, Funnels
+from leaderboard.stats.funnels.definitions import Funnel
+from leaderboard.stats.funnels.reading import FunnelReading, Funnels
 from leaderboard.store.connection import Store
 from tests.stats.drive import START, FakeRun, utc
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from leaderboard.boards.periods import Calendar
 from leaderboard.errors import InvalidInput, NotFound
-from leaderboard.stats.activity_marks import by_day
-from leaderboard.stats.bitmaps import Window, numbers
+from leaderboard.stats.activity.bitmaps import Window, numbers
+from leaderboard.stats.activity.marks import by_day
 from leaderboard.stats.events import Event
 from leaderboard.store.connection import Store
 from tests.stats.activity import Play, utc

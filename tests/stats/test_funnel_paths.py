@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.stats.funnel_paths import MOST_TIMES, Shard, Tally, furthest, is_cut, pack, tally, unpack
+from leaderboard.stats.funnels.paths import MOST_TIMES, Shard, Tally, furthest, is_cut, pack, tally, unpack
 
 TIMES = st.lists(st.integers(0, 60), max_size=8).map(sorted)
 FEW = st.lists(st.integers(0, 199), max_size=4, unique=True)

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leaderboard.stats.funnel_definitions import Funnel
-from leaderboard.stats.funnel_paths import Tally, tally
-from leaderboard.stats.funnel_times import AFTER_FIRST, KeptDay, live_until, read_days, read_shards, seconds
+from leaderboard.stats.funnels.definitions import Funnel
+from leaderboard.stats.funnels.paths import Tally, tally
+from leaderboard.stats.funnels.times import AFTER_FIRST, KeptDay, live_until, read_days, read_shards, seconds
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, translated
-from leaderboard.store.keys import funnel_counts
+from leaderboard.store.stat_keys import funnel_counts
 
 COUNTS_KEPT: Final = timedelta(days=400)  # after the last write
 _DAYS_AT_ONCE = 31  # that are counted: bounds the memory it takes

@@ -12,15 +12,15 @@ from typing import Final
 
 from leaderboard.errors import NotFound
 from leaderboard.running import Run
-from leaderboard.stats.activity_days import KnownDays, backwards, onwards, read_known, streaks
-from leaderboard.stats.activity_marks import SEGMENT, Marks
-from leaderboard.stats.bitmaps import Window, as_bits
+from leaderboard.stats.activity.bitmaps import Window, as_bits
+from leaderboard.stats.activity.days import KnownDays, backwards, onwards, read_known, streaks
+from leaderboard.stats.activity.marks import SEGMENT, Marks
 from leaderboard.stats.events import Event
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import STAT_GAMES, ActivityKeys
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import STAT_GAMES, ActivityKeys
 
 _WEEK: Final = 7
 _MONTH: Final = 30

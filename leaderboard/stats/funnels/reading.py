@@ -1,6 +1,6 @@
 """Funnels: how many players came how far through some events, by the day on which they began.
 
-What is kept are the times of the events that some funnel has as a step (`funnel_times.py`). A day is counted from
+What is kept are the times of the events that some funnel has as a step (`funnels/times.py`). A day is counted from
 these, exactly, when it is read, so the order in which events arrive does not matter. Once its window is over, a job
 counts it and keeps that for when the times are gone, with the version of the times it was counted from: as long as
 that is the version they have, nothing need be counted anew; when it is not, reader and job do.
@@ -16,14 +16,14 @@ from leaderboard.archive.database import Database
 from leaderboard.errors import InvalidInput
 from leaderboard.running import Run
 from leaderboard.stats.events import Event
-from leaderboard.stats.funnel_cohorts import Cohort, Cohorts, Counted
-from leaderboard.stats.funnel_definitions import Definitions, Funnel
-from leaderboard.stats.funnel_times import SHARDS, SPARE, KeptDay, field_of, record_calls, shard_of
+from leaderboard.stats.funnels.cohorts import Cohort, Cohorts, Counted
+from leaderboard.stats.funnels.definitions import Definitions, Funnel
+from leaderboard.stats.funnels.times import SHARDS, SPARE, KeptDay, field_of, record_calls, shard_of
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import FunnelKeys, funnel_names
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import FunnelKeys, funnel_names
 
 _LAST_CHANCE: Final = SPARE / 2  # for the job, after times are read no more: to count what came just before
 _CALLS_AT_ONCE = 500

@@ -14,10 +14,10 @@ from leaderboard import jsontext
 from leaderboard.archive.database import Database
 from leaderboard.archive.tables import funnels
 from leaderboard.errors import InvalidInput, NotFound
-from leaderboard.stats.funnel_times import DAYS_KEPT, live_until
+from leaderboard.stats.funnels.times import DAYS_KEPT, live_until
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import FunnelKeys, funnel_counts, funnel_lock, funnel_names, funnel_rev
 from leaderboard.store.locks import lock
+from leaderboard.store.stat_keys import FunnelKeys, funnel_counts, funnel_lock, funnel_names, funnel_rev
 from leaderboard.times import format_time, parse_time
 
 MOST_FUNNELS: Final = 20

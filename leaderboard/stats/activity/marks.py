@@ -8,8 +8,8 @@ from leaderboard.stats.events import Event
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store
-from leaderboard.store.keys import ActivityKeys
 from leaderboard.store.scripts import Argument, Call
+from leaderboard.store.stat_keys import ActivityKeys
 
 # Numbers in a segment of a bitmap: 8,184 bytes, which with what the store adds fit into a block of 8 KiB.
 SEGMENT: Final = 65_472

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from leaderboard.errors import InvalidInput
-from leaderboard.stats.bitmaps import numbers
+from leaderboard.stats.activity.bitmaps import numbers
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.store.connection import Store, as_text, translated
-from leaderboard.store.keys import ActivityKeys
+from leaderboard.store.stat_keys import ActivityKeys
 
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)  # of what calendars know
 _DAY: Final = timedelta(days=1)

@@ -19,12 +19,12 @@ from typing import Any, Final
 from zlib import crc32
 
 from leaderboard.stats.events import Event
-from leaderboard.stats.funnel_paths import Shard
+from leaderboard.stats.funnels.paths import Shard
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
 from leaderboard.store.connection import Store, translated
-from leaderboard.store.keys import FunnelKeys
 from leaderboard.store.scripts import Call
+from leaderboard.store.stat_keys import FunnelKeys
 
 SHARDS: Final = 128  # of a (name, day)
 MOST_EVENTS: Final = 1000  # one script call takes at most so many: bounds how long the store is busy with it

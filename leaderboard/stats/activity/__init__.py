@@ -1,0 +1,1 @@
+"""Who plays, and who comes back: exact, by player and day."""

@@ -1,0 +1,1 @@
+"""Funnels: how far players come through events in an order."""
