@@ -1,7 +1,11 @@
 """`leaderboard demo`: a season of real football to look at."""
 
+import gzip
+import json
+import sys
 from contextlib import suppress
 from importlib import resources
+from pathlib import Path
 
 import click
 
@@ -12,6 +16,8 @@ from leaderboard.config import Settings
 from leaderboard.errors import Unauthenticated
 from leaderboard.jsontext import Numeral
 from leaderboard.services import Services
+from leaderboard.stats.events import Event
+from leaderboard.times import parse_time
 
 GAME = "football"
 PERIODS = ["all", "year", "month", "week", "day"]
@@ -47,6 +53,10 @@ The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of
   the API    {url}/docs/
   a key      {key}
 
+Its matches are events too, with stats by hour, day, week and month:
+
+  {stats}
+
 The final table, and a score of your own:
 
   curl -s -H 'Authorization: Bearer {key}' '{url}/v1/boards/points/top?limit=8'
@@ -73,7 +83,34 @@ def load_sample(services: Services, url: str) -> str:
     sample = resources.files("leaderboard.demo") / "premier_league_2023_24.ndjson.gz"
     with resources.as_file(sample) as path:
         load_file(services, GAME, path)
-    return TO_TRY.format(url=url, key=key)
+        _record_events(services, path)
+    return TO_TRY.format(url=url, key=key, stats=_stats_command(services.settings))
+
+
+def _record_events(services: Services, sample: Path) -> None:
+    """Every match of a club as the events `match` (its points) and `goals`, once."""
+    calendar, now = services.games.bind(GAME), services.clock()
+    if "goals" in services.stats.names(GAME):
+        return
+    with gzip.open(sample, "rt", encoding="utf-8") as lines:
+        found = [json.loads(line) for line in lines]
+    results = {3: "win", 1: "draw", 0: "loss"}
+    events = []
+    for one in found:
+        at = parse_time(one["at"])
+        if one["board"] == "points":
+            events.append(Event("match", one["player"], one["score"], at, (("result", results[one["score"]]),)))
+        elif one["board"] == "goals":
+            events.append(Event("goals", one["player"], one["score"], at))
+    services.recorder.record(GAME, events, now, calendar)
+
+
+def _stats_command(settings: Settings) -> str:
+    """What shows goals by the month, from another terminal where the store can be reached from there."""
+    if settings.in_memory:
+        return "GET /v1/stats/goals?from=2023-08-01&to=2024-06-01&step=month"
+    elsewhere = "" if settings.data_dir == Settings().data_dir else f" --data-dir {settings.data_dir}"
+    return f"{sys.argv[0]} stats {GAME} goals --from 2023-08-01 --to 2024-06-01 --step month --field sum{elsewhere}"
 
 
 def _key(services: Services) -> str:
