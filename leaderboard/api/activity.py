@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from leaderboard.api import schemas
 from leaderboard.api.operations import Answer, Call, Operation
-from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
+from leaderboard.api.ranges import MOST_DAYS, RangeAnswer, RangeQuery, head, range_of
 from leaderboard.fields import Text, Whole
 from leaderboard.stats.lifetimes import PeriodLike, span
 from leaderboard.times import format_time
@@ -55,10 +55,10 @@ class DayAnswer(Schema):
 
 class ActiveDayAnswer(DayAnswer):
     dau = Whole(required=True)
-    wau = Whole(required=True)
-    mau = Whole(required=True)
+    wau = Whole(required=True, allow_none=True)
+    mau = Whole(required=True, allow_none=True)
     new = Whole(required=True)
-    stickiness = fields.Float(required=True, validate=validate.Range(0, 1))
+    stickiness = fields.Float(required=True, allow_none=True, validate=validate.Range(0, 1))
 
 
 class ActiveAnswer(RangeAnswer):
@@ -88,7 +88,7 @@ class PlayerActivityAnswer(Schema):
 
 def active_players(call: Call) -> Answer:
     calendar = call.services.calendar_of(call.game)
-    found = range_of(call, calendar)
+    found = range_of(call, calendar, most=_most_days(call))
     days = call.services.activity.active(call.game, found.steps, call.now, calendar)
     rows = [
         {**_day(one.day), "dau": one.dau, "wau": one.wau, "mau": one.mau, "new": one.new, "stickiness": one.stickiness}
@@ -97,9 +97,14 @@ def active_players(call: Call) -> Answer:
     return Answer({**head(calendar, found, approximate=False), "days": rows})
 
 
+def _most_days(call: Call) -> int:
+    """By default no further back than days are kept."""
+    return MOST_DAYS if "from_" in call.query else min(MOST_DAYS, call.services.settings.activity_days_kept)
+
+
 def retention(call: Call) -> Answer:
     calendar = call.services.calendar_of(call.game)
-    found, offsets = range_of(call, calendar), call.query["days"]
+    found, offsets = range_of(call, calendar, most=_most_days(call)), call.query["days"]
     cohorts = call.services.activity.retention(call.game, found.steps, offsets, call.now, calendar)
     rows = [
         {**_day(one.day), "size": one.size, "retention": {str(n): one.share(n) for n in offsets}} for one in cohorts

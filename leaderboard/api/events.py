@@ -57,12 +57,12 @@ def record_one(call: Call) -> Answer:
     def parse(body: bulk.Body, at: datetime) -> Items:
         if body.is_lines:
             raise UnsupportedMedia("Send application/json; NDJSON goes to /events.")
+        if call.services.stat_names.refused(call.game, [name]):
+            raise InvalidInput(TOO_MANY.detail, code=TOO_MANY.code)
         return Items(1, [Reader(_context(call, at)).read_one(name, call.read_json())], [0])
 
     def run(items: Items, plan: Plan, marking: Marking | None) -> dict[str, Any]:
         recorded = _record(call, items, plan, marking)
-        if items.rejected:
-            raise InvalidInput(TOO_MANY.detail, code=TOO_MANY.code)
         return {"name": name, "recorded": True, "warnings": _warnings(recorded)}
 
     return carry_out(call, parse, run)

@@ -90,7 +90,7 @@ def show_all(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    call.services.funnels.definitions.delete(call.game, call.path["funnel"])
+    call.services.funnels.definitions.delete(call.game, call.path["funnel"], call.now)
     return Answer(status=204)
 
 
@@ -146,7 +146,7 @@ def _warnings(reading: FunnelReading) -> list[dict[str, str]]:
         )
         found.append({"code": "times_cut_off", "name": reading.funnel.name, "detail": detail})
     if reading.late:
-        detail = "Some events came when the other times of their day were gone, and are not counted."
+        detail = "Some events came when other times of their day or a later one were gone. Not all is counted."
         found.append({"code": "events_too_late", "name": reading.funnel.name, "detail": detail})
     return found
 

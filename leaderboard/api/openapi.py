@@ -62,7 +62,18 @@ def document(operations: list[Operation]) -> dict[str, Any]:
         spec.path(path=f"/v1{operation.path}", operations={operation.method.lower(): _describe(operation)})
     for path, summary in (("/healthz", "The process lives"), ("/readyz", "Both stores answer")):
         spec.path(path=path, operations={"get": _describe_probe(summary)})
-    return spec.to_dict()
+    found = spec.to_dict()
+    for operation in operations:
+        if (prefix := getattr(operation.query, "open_prefix", None)) is not None:
+            _open(found["paths"][f"/v1{operation.path}"][operation.method.lower()]["parameters"], prefix)
+    return found
+
+
+def _open(parameters: list[dict[str, Any]], prefix: str) -> None:
+    """Describes parameters whose names are not known beforehand: an object of them, written out one by one."""
+    (parameter,) = (one for one in parameters if one["name"] == prefix.rstrip("."))
+    schema = {"type": "object", "patternProperties": {f"^{re.escape(prefix)}": {"type": "string"}}}
+    parameter |= {"style": "form", "explode": True, "schema": {**schema, "additionalProperties": False}}
 
 
 def _describe(operation: Operation) -> dict[str, Any]:
@@ -91,7 +102,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for status, schema in operation.answers.items():
         responses[str(status)] = {"description": _TITLES[status]}
         if schema is not None:
-            responses[str(status)]["content"] = {"application/json": {"schema": schema}}
+            content: dict[str, Any] = {"application/json": {"schema": schema}}
+            content |= {kind: {"schema": {"type": "string"}} for kind in operation.files}
+            responses[str(status)]["content"] = content
     refusals = {401, 422, 503, *operation.refusals}
     if operation.server_only:
         refusals.add(403)

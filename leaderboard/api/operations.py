@@ -90,6 +90,7 @@ class Operation:
     query: type[Schema]
     body: type[Schema] | None = None
     line: type[Schema] | None = None  # of an NDJSON body, where one is taken too
+    files: tuple[str, ...] = ()  # media types that it answers besides JSON, where they are asked for
     server_only: bool = False
     refusals: tuple[int, ...] = ()
 
@@ -142,7 +143,7 @@ def load(schema: Schema, document: Any) -> Any:
 
 
 def check_raw_path(environ: Mapping[str, Any]) -> None:
-    """Refuses a path that is no UTF-8, and a board's name with a slash that was percent-encoded.
+    """Refuses a path that is no UTF-8, and a name with a slash that was percent-encoded.
 
     Servers decode the path before routing, so the one that came is looked at where they keep it.
     """
@@ -165,7 +166,7 @@ def check_name(kind: str, name: str) -> None:
     """Raises InvalidInput (`invalid_board_name`, ...) for a name that no board, counter, event or funnel can have."""
     if _VALID_NAME.fullmatch(name) is None:
         raise InvalidInput(
-            f"The name of a {kind} has 1 to 64 letters, digits, '.', '_', '-' and ':', and is not '.' or '..'.",
+            "Names have 1 to 64 letters, digits, '.', '_', '-' and ':', and are not '.' or '..'.",
             code=f"invalid_{kind}_name",
         )
 
@@ -222,14 +223,20 @@ def _read_query(schema: Schema) -> Mapping[str, Any]:
     if not request.query_string and (defaults := _defaults_of(type(schema))) is not None:
         return defaults
     values: dict[str, Any] = {}
+    more: dict[str, list[str]] = {}
     prefix: str | None = getattr(schema, "open_prefix", None)
     for name, given in request.args.lists():
         if prefix is not None and name.startswith(prefix):
-            values.setdefault(prefix.rstrip("."), {})[name.removeprefix(prefix)] = given
+            more[name.removeprefix(prefix)] = given
             continue
         if len(given) > 1:
             raise InvalidInput("A parameter is given twice.", fields={name: ["Given twice."]})
         values[name] = given[0]
+    if prefix is not None:
+        if prefix.rstrip(".") in values:
+            name = prefix.rstrip(".")
+            raise InvalidInput(f"Write {prefix}<name>=<value>.", fields={name: ["Names no property."]})
+        values[prefix.rstrip(".")] = more
     return cast("Mapping[str, Any]", load(schema, values))
 
 

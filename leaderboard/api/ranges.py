@@ -35,7 +35,8 @@ class RangeAnswer(Strict):
 
 def range_of(call: Call, calendar: CalendarLike, step: StatPeriod = "day", *, most: int = MOST_DAYS) -> Range:
     """The range that a request asks for. Raises InvalidInput."""
-    return read_range(calendar, step, (call.query.get("from_"), call.query.get("to")), call.now, most=most)
+    given = call.query.get("from_"), call.query.get("to")
+    return read_range(calendar, step, given, call.now, most=most)
 
 
 def head(calendar: CalendarLike, found: Range, *, approximate: bool) -> dict[str, Any]:

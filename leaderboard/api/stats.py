@@ -11,25 +11,24 @@ from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
 from leaderboard.api.schemas import NoQuery
 from leaderboard.fields import Text, Whole
 from leaderboard.stats.points import Point
-from leaderboard.stats.ranges import STEPS, Range
+from leaderboard.stats.ranges import MOST_STEPS, STEPS, Range
 from leaderboard.stats.reading import Reading
 from leaderboard.stats.series import MOST_PROPERTIES, Selection
-from leaderboard.stats.tables import as_csv, as_ndjson, figures, rows
+from leaderboard.stats.tables import as_csv, as_ndjson, cut_off, figures, rows
 from leaderboard.times import format_time
 
-MOST_STEPS = 10_000
 EXPECTED_ERROR = 0.0081  # of `players`: HyperLogLog's standard error with 2^14 registers, 1.04 / sqrt(2^14)
 _FORMATS = ("json", "csv", "ndjson")
 
 
-class PropertyNames(fields.List[Any]):
-    """Names between commas."""
+class PropertyNames(Text):
+    """Names between commas; a list of them in Python."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        names = value.split(",")
+        names = super()._deserialize(value, attr, data, **kwargs).split(",")
         if len(set(names)) < len(names) or not 1 <= len(names) <= MOST_PROPERTIES or not all(names):
             raise ValidationError(f"1 to {MOST_PROPERTIES} different names between commas.")
-        return super()._deserialize(names, attr, data, **kwargs)
+        return names
 
 
 class StatsQuery(RangeQuery):
@@ -38,7 +37,7 @@ class StatsQuery(RangeQuery):
     open_prefix = "prop."  # any parameter of such a name goes to `prop`
 
     step = Text(load_default="day", validate=validate.OneOf(STEPS))
-    group_by = PropertyNames(Text(), load_default=(), metadata={"description": "Properties, between commas."})
+    group_by = PropertyNames(metadata={"description": "Properties, between commas."})
     format = Text(load_default="json", validate=validate.OneOf(_FORMATS))
     prop = fields.Dict(
         keys=Text(),
@@ -96,13 +95,13 @@ def show_all(call: Call) -> Answer:
 def show(call: Call) -> Answer:
     query, calendar = call.query, call.services.calendar_of(call.game)
     found = range_of(call, calendar, query["step"], most=MOST_STEPS)
-    by = list(query["group_by"])
+    by = query.get("group_by", [])
     name, selection = call.path["event"], Selection(query["prop"], by)
     reading = call.services.stats.read(call.game, name, found.steps, call.now, calendar, selection)
     if query["format"] == "csv":
-        return _file(as_csv(rows(reading, found.steps, by), by), "text/csv; charset=utf-8", f"{name}.csv")
+        return _file(reading, as_csv(rows(reading, found.steps, by), by), "text/csv; charset=utf-8", f"{name}.csv")
     if query["format"] == "ndjson":
-        return _file(as_ndjson(rows(reading, found.steps, by)), "application/x-ndjson", f"{name}.ndjson")
+        return _file(reading, as_ndjson(rows(reading, found.steps, by)), "application/x-ndjson", f"{name}.ndjson")
     document = {
         "name": name,
         "step": query["step"],
@@ -124,9 +123,16 @@ def show(call: Call) -> Answer:
     return Answer(document)
 
 
-def _file(data: bytes, content_type: str, name: str) -> Answer:
+def delete(call: Call) -> Answer:
+    call.services.stat_names.remove(call.game, call.path["event"])
+    return Answer(status=204)
+
+
+def _file(reading: Reading, data: bytes, content_type: str, name: str) -> Answer:
     # Names of stats have nothing in them that a header would have to escape; a colon is no part of a file's name.
     headers = {"Content-Disposition": f'attachment; filename="{name.replace(":", "_")}"'}
+    if reading.cut:
+        headers["Leaderboard-Warning"] = "property_cut_off " + ",".join(reading.cut)
     return Answer(data, headers=headers, content_type=content_type)
 
 
@@ -148,7 +154,7 @@ def _warnings(reading: Reading) -> list[dict[str, str]]:
         {
             "code": "property_cut_off",
             "name": name,
-            "detail": f"{count} events of these years had a value of {name!r} beyond what is kept; it is 'other' here.",
+            "detail": cut_off(name, count),
         }
         for name, count in reading.cut.items()
     ]
@@ -156,5 +162,24 @@ def _warnings(reading: Reading) -> list[dict[str, str]]:
 
 OPERATIONS = [
     Operation(show_all, "GET", "/stats", "The names of all stats", {200: StatNamesAnswer}, NoQuery),
-    Operation(show, "GET", "/stats/{event}", "Events over time", {200: StatAnswer}, StatsQuery, refusals=(404,)),
+    Operation(
+        show,
+        "GET",
+        "/stats/{event}",
+        "Events over time",
+        {200: StatAnswer},
+        StatsQuery,
+        files=("text/csv", "application/x-ndjson"),
+        refusals=(404,),
+    ),
+    Operation(
+        delete,
+        "DELETE",
+        "/stats/{event}",
+        "Remove all that is kept of the events of a name",
+        {204: None},
+        NoQuery,
+        server_only=True,
+        refusals=(404,),
+    ),
 ]

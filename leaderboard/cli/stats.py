@@ -17,12 +17,11 @@ from leaderboard.fields import BOARD_NAME
 from leaderboard.services import Services
 from leaderboard.stats.pieces import batched
 from leaderboard.stats.points import Number, Point, together
-from leaderboard.stats.ranges import STEPS, Range, read_range
+from leaderboard.stats.ranges import MOST_STEPS, STEPS, Range, read_range
 from leaderboard.stats.reading import Reading
 from leaderboard.stats.series import MOST_PROPERTIES, Selection
-from leaderboard.stats.tables import as_csv, as_ndjson, rows
+from leaderboard.stats.tables import as_csv, as_ndjson, cut_off, rows
 
-MOST_STEPS = 10_000  # as over HTTP
 _FIELDS = ("count", "sum", "mean", "players")
 _NARROWEST = 8  # cells of a sparkline, however narrow the terminal
 _LARGE, _SMALL = 1e15, 0.005  # beyond them a number is written with a power of ten
@@ -126,7 +125,7 @@ def stats(game: str, name: str, settings: Settings, **options: Any) -> None:
         except InvalidInput as error:  # whose detail says it all
             raise click.ClickException(error.detail) from error
     for prop, count in reading.cut.items():
-        say(f"Warning: {count} events of these years had a value of {prop!r} beyond what is kept; it is 'other' here.")
+        say(f"Warning: {cut_off(prop, count)}")
     if options["form"] == "csv":
         click.echo(as_csv(rows(reading, found.steps, by), by), nl=False)
     elif options["form"] == "ndjson":

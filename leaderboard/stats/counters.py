@@ -10,6 +10,7 @@ from leaderboard.store.scripts import Call
 from leaderboard.store.stat_keys import counter_marker, counters
 
 MOST_COUNTERS = 10_000
+_MOST = 2**63 - 1
 _REFUSALS = {
     "r": Refusal("counter_out_of_range", "The counter would leave -2^63 to 2^63 - 1.", "by"),
     "m": Refusal("too_many_counters", f"A game has up to {MOST_COUNTERS} counters.", "name"),
@@ -92,8 +93,18 @@ def _call(game: str, increments: Sequence[Increment], number: int, marking: Mark
     marker = counter_marker(game, marking.request if marking else "", number)
     args: list[str | int] = [MOST_COUNTERS, marking.lifetime_ms if marking else 0, marking.digest if marking else ""]
     for increment in increments:
-        args += [increment.name, str(increment.by)]
+        args += [increment.name, _parts(increment.by)]
     return Call("count", [counters(game), marker], args)
+
+
+def _parts(by: int) -> str:
+    """What to add, in parts that 64 bits hold; of a number that no counter can move by, more than it can take."""
+    sign, rest = (-1, min(-by, 3 * _MOST)) if by < 0 else (1, min(by, 3 * _MOST))
+    parts = []
+    while rest > _MOST:
+        parts.append(sign * _MOST)
+        rest -= _MOST
+    return " ".join(map(str, [*parts, sign * rest]))
 
 
 def _unknown(name: str) -> NotFound:

@@ -10,6 +10,7 @@ import msgspec
 
 from leaderboard.stats.lifetimes import CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.series import combination
+from leaderboard.stats.slots import slot_at
 
 MOST_VALUE = 1e300  # either way, so that no sum of a chunk overflows
 
@@ -54,7 +55,7 @@ class Group:
 
 @dataclass(slots=True)
 class Hour:
-    """The events of one stat in one hour, by their properties."""
+    """The events of one stat in one hour, or the part of it that is in one day, by their properties."""
 
     period: PeriodLike
     groups: dict[Properties, Group] = field(default_factory=dict)
@@ -115,9 +116,8 @@ def _pieces(events: Sequence[Event], calendar: CalendarLike) -> Iterator[tuple[P
             years, hour, combinations = {}, None, {event.properties}
         at = event.at
         if hour is None or start is None or end is None or not start <= at < end:
-            period = calendar.containing("hour", at)
-            start, end = span(period)
-            # An hour is part of the year in which it begins, whatever the zone's offset.
+            period = slot_at(calendar, at)
+            start, end = period.start, period.end
             year = calendar.containing("year", start)
             hours = years.setdefault(year.id, (year, {}))[1]
             hour = hours.setdefault(period.id, Hour(period))

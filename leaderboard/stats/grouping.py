@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from leaderboard.stats.points import Point, read, together
-from leaderboard.stats.series import MARKS, TOTAL, Key, Selection
+from leaderboard.stats.series import MARKS, PLAIN, TOTAL, Key
 
 _NOTHING = Point()
 
@@ -36,41 +36,49 @@ class Cell:
 
 @dataclass(slots=True)
 class Row:
-    """One period: the cell of each series, from its bucket and what is pending."""
+    """One period: the cell of each series, from its buckets and what is pending. Which buckets were there."""
 
-    has_bucket: bool = False
     cells: dict[str, Cell] = field(default_factory=dict)
+    buckets: set[str] = field(default_factory=set)
 
-    def add_bucket(self, period_id: str, found: Iterable[tuple[str, bytes | None]], *, may_be_gone: bool) -> None:
+    def add_bucket(self, bucket_id: str, found: Mapping[str, bytes], *, may_be_gone: bool) -> None:
         """Takes in what is rolled up; `may_be_gone`: so old that its sketches may not be kept any more."""
-        for series, text in found:
-            if text is not None and series != MARKS:
-                self.has_bucket = True
-                point = read(text)
-                known = point.players or 0 if may_be_gone else 0
-                self.cells[series] = Cell(point, [Sketch(period_id, series, known)])
+        if found:
+            self.buckets.add(bucket_id)
+        self._add(bucket_id, found, may_be_gone=may_be_gone)
 
-    def add_pending(self, hour_id: str, found: Iterable[tuple[str, bytes | None]]) -> None:
+    def add_pending(self, hour_id: str, found: Mapping[str, bytes]) -> None:
         """Takes in what an hour has besides."""
-        for series, text in found:
-            if text is not None:
-                cell = self.cells.get(series, Cell())
-                self.cells[series] = Cell(cell.point.plus(read(text)), [*cell.sketches, Sketch(hour_id, series, 0)])
+        self._add(hour_id, found, may_be_gone=False)
+
+    def _add(self, bucket_id: str, found: Mapping[str, bytes], *, may_be_gone: bool) -> None:
+        for series, text in found.items():
+            if series == MARKS:
+                continue
+            point = read(text)
+            sketches = []
+            if point.players:  # there are some, or were
+                sketches = [Sketch(bucket_id, series, point.players if may_be_gone else 0)]
+            self._put(series, point, sketches)
+            if series == TOTAL and PLAIN not in found:  # not split: all of it is without properties
+                self._put(PLAIN, point, sketches)
+
+    def _put(self, series: str, point: Point, sketches: list[Sketch]) -> None:
+        cell = self.cells.get(series)
+        players = None if point.players is None else 0
+        if cell is None:
+            self.cells[series] = Cell(replace(point, players=players), sketches)
+            return
+        known = None if cell.point.players is None else players
+        self.cells[series] = Cell(replace(cell.point.plus(point), players=known), [*cell.sketches, *sketches])
 
 
-def columns(rows: Sequence[Row], wanted: Mapping[Key, Sequence[str]], selection: Selection) -> dict[Key, list[Cell]]:
-    """The cells of each group, a period each; `wanted` are the series that make up each group, `rows` have them all.
-
-    Events from before the stat had any properties are in the total alone; they are the rest of it.
-    """
-    found = {
+def columns(rows: Sequence[Row], wanted: Mapping[Key, Sequence[str]]) -> dict[Key, list[Cell]]:
+    """The cells of each group, a period each; `wanted` are the series that make up each group."""
+    return {
         key: [joined([row.cells[one] for one in some if one in row.cells]) for row in rows]
         for key, some in wanted.items()
     }
-    if selection.takes({}):
-        bare = found.setdefault(selection.key({}), [Cell()] * len(rows))
-        found[selection.key({})] = [_with_rest(cell, row) for cell, row in zip(bare, rows, strict=True)]
-    return found
 
 
 def joined(cells: Sequence[Cell]) -> Cell:
@@ -92,16 +100,3 @@ def totals(rows: Sequence[Row]) -> list[Cell]:
 def present(rows: Iterable[Row]) -> set[str]:
     """The series that have events in these periods."""
     return {series for row in rows for series in row.cells}
-
-
-def _with_rest(own: Cell, row: Row) -> Cell:
-    total = row.cells.get(TOTAL)
-    if total is None:
-        return own
-    parts = [cell for series, cell in row.cells.items() if series != TOTAL]
-    if not parts:
-        return total
-    rest = total.point.less(joined(parts).point)
-    if rest.count <= 0:
-        return own
-    return Cell(replace(own.point.plus(rest), players=None))

@@ -13,7 +13,7 @@ import msgspec
 from marshmallow import ValidationError, fields
 
 from leaderboard import jsontext
-from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
+from leaderboard.errors import Forbidden, InvalidInput, TooLarge, UnreadableBody
 from leaderboard.fields import BOARD_NAME, ScoreText, Strict, Text, Time, check_player, flatten
 from leaderboard.jsontext import Numeral
 from leaderboard.numerals import OrderingError, exact, read_number
@@ -157,12 +157,15 @@ class Reader:
         return self._collect(map(self._slow, documents), len(documents))
 
     def read_one(self, name: str, document: Any) -> Event:
-        """One event of that name. Raises InvalidInput, with the code that a bulk would report."""
+        """One event of that name. Raises InvalidInput with the code that a bulk would report, Forbidden."""
         try:
             data = _event_body.load(document)
+            value = _number_of(data["value"])
         except ValidationError as error:
             raise InvalidInput("The event is not acceptable.", fields=flatten(error.messages)) from error
-        found = self._event(name, data["player"], _number_of(data["value"]), data["at"], data["properties"])
+        found = self._event(name, data["player"], value, data["at"], data["properties"])
+        if isinstance(found, Refusal) and found.code == "forbidden":
+            raise Forbidden(found.detail)
         if isinstance(found, Refusal):
             raise InvalidInput(found.detail, code=found.code, fields={found.field: [found.detail]})
         return found

@@ -11,7 +11,6 @@ from typing import Final, Literal, Protocol
 StatPeriod = Literal["hour", "day", "week", "month", "year"]
 ROLLED_UP: Final[tuple[StatPeriod, ...]] = ("day", "week", "month", "year")
 GRACE: Final = timedelta(minutes=10)  # after a day's end, before it is rolled up
-SPARE: Final = timedelta(days=30)  # for what is not rolled up yet
 _FIGURES_KEPT: Final = timedelta(days=20 * 366)
 _PLAYERS_KEPT: Final = {"day": 400, "week": 3 * 366, "month": 5 * 366, "year": 20 * 366}
 
@@ -60,8 +59,8 @@ class Lifetimes:
         return now < span(period)[1] + self._players_kept(period)
 
     def until_rolled_up(self, hour: PeriodLike, now: datetime) -> int:
-        """When an hour that is written now expires if nobody rolls it up."""
-        return _seconds(max(span(hour)[1], now) + self._kept(hour) + SPARE)
+        """When what is pending of an hour expires if nobody rolls it up: not before the figures that it is for."""
+        return _seconds(max(span(hour)[1], now) + _FIGURES_KEPT)
 
     def bucket(self, period: PeriodLike, now: datetime) -> int:
         """When the figures of a period expire that are added to now."""

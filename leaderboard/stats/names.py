@@ -1,10 +1,12 @@
 """The names of a game's stats, of which there are so many at most."""
 
 from collections.abc import Collection
+from itertools import islice
 
+from leaderboard.errors import NotFound
 from leaderboard.reports import Refusal
 from leaderboard.store.connection import Store, translated
-from leaderboard.store.stat_keys import stat_names
+from leaderboard.store.stat_keys import StatKeys, stat_names
 
 MOST_NAMES = 10_000
 TOO_MANY = Refusal("too_many_stats", f"A game has events of up to {MOST_NAMES} names.", "name")
@@ -12,7 +14,7 @@ _MOST_GAMES = 1000
 
 
 class StatNames:
-    """Knows which names may have events."""
+    """Knows which names may have events, and removes them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -39,3 +41,16 @@ class StatNames:
         refused = set(new[max(0, MOST_NAMES - count) :])
         known.update(name for name in unknown if name not in refused)
         return refused
+
+    def remove(self, game: str, name: str) -> None:
+        """Removes a name and all that is kept of its events. Raises NotFound (`unknown_stat`), StoreUnavailable.
+
+        Goes through all keys of the store, a piece at a time. Events that come in meanwhile make the name anew.
+        """
+        self._known.pop(game, None)
+        with translated():
+            if not self._store.client.srem(stat_names(game), name):
+                raise NotFound(f"This game has no events named {name!r}.", code="unknown_stat")
+            found = self._store.client.scan_iter(match=StatKeys(game, name).prefix + "*", count=1000)
+            while some := list(islice(found, 500)):
+                self._store.client.unlink(*some)

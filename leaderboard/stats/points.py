@@ -44,14 +44,6 @@ class Point:
             max=_extreme(max, self, other, "max"),
         )
 
-    def less(self, other: "Point") -> "Point":
-        """What is left without `other`, which is a part of this; its extremes and players are not known."""
-        if not other.count:
-            return self
-        total = float(self.sum) - float(other.sum) if self.n > other.n else 0.0  # what rounding left is no value
-        left = Point(self.count - other.count, _number(total), n=self.n - other.n)
-        return replace(left, players=None if left.count > 0 else 0)
-
 
 def read(text: bytes | str | None) -> Point:
     """The point of a bucket's text; its players are those that were counted when it was last rolled up."""

@@ -11,6 +11,7 @@ from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, StatPeriod, sp
 from leaderboard.times import parse_time
 
 STEPS: Final[tuple[StatPeriod, ...]] = ("hour", "day", "week", "month", "year")
+MOST_STEPS: Final = 10_000  # of one reading of a stat
 _DEFAULT_STEPS: Final = {"hour": 24, "day": 30, "week": 12, "month": 12, "year": 5}
 # Hours of the first, days of the others.
 _SHORTEST: Final = {
@@ -59,11 +60,11 @@ def read_range(
 def _forwards(calendar: CalendarLike, step: StatPeriod, start: datetime, until: datetime, most: int) -> Range:
     unit = timedelta(hours=1) if step == "hour" else timedelta(days=1)
     if (until - start) / (unit * _SHORTEST[step]) > 2 * most + 2:  # certainly; spares the counting
-        raise _too_many(most)
+        raise _too_many(step, most)
     steps = [_containing(calendar, step, start, "from")]
     while (end := span(steps[-1])[1]) < until:
         if len(steps) == most:
-            raise _too_many(most)
+            raise _too_many(step, most)
         steps.append(_containing(calendar, step, end, "to"))
     return Range(steps)
 
@@ -91,11 +92,11 @@ def _invalid(field: str, reason: str) -> InvalidInput:
     return InvalidInput(f"{field}: {reason}", code="invalid_range", fields={field: [reason]})
 
 
-def _too_many(most: int) -> InvalidInput:
+def _too_many(step: str, most: int) -> InvalidInput:
     return InvalidInput(
-        f"More than {most} steps; ask for longer steps or a shorter range.",
+        f"More than {most} {step}s; ask for a shorter range.",
         code="too_many_points",
-        fields={"step": ["Too fine for this range."]},
+        fields={"from": [f"More than {most} steps before the end."]},
     )
 
 

@@ -1,7 +1,7 @@
 """Reading stats: what is rolled up and what is pending, together, by the step and by the group."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,14 @@ from leaderboard.stats.pieces import bounded
 from leaderboard.stats.points import Point, together
 from leaderboard.stats.rollup import mark_of
 from leaderboard.stats.series import MARKS, TOTAL, Key, Selection, groups, property_names
+from leaderboard.stats.slots import slots_of
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.stat_keys import StatKeys, stat_names
 
 _FIELDS_AT_ONCE = 20_000  # read in one transaction, during which the store does nothing else
 MOST_POINTS = 50_000
+_MOST_CELLS = 250_000  # combinations, in every step and pending hour, that one read looks through
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,15 @@ class StatReader:
         keys, selection = StatKeys(game, name), selection or Selection()
         series, cut = self._series(game, name, periods, calendar, selection)
         _check_known(selection, series, cut)
-        rows = self._rows(keys, periods, now, 1 if selection.is_all else 1 + len(series))
+        rows = self._rows(keys, periods, now, calendar, 1 if selection.is_all else 1 + len(series))
         self._check_kept(keys, periods, rows, now, calendar)
         if selection.is_all:
             return Reading(with_players(self._store, keys, totals(rows)))
         there = present(rows)
         wanted = groups({text: number for text, number in series.items() if number in there}, selection)
         if len(wanted) * len(periods) > MOST_POINTS:
-            raise _too_many(len(wanted))
-        found = columns(rows, wanted, selection)
+            raise _too_many(f"{len(wanted)} groups of so many steps", MOST_POINTS)
+        found = columns(rows, wanted)
         everything = totals(rows)
         if selection.where:
             everything = [joined([cells[number] for cells in found.values()]) for number in range(len(rows))]
@@ -140,20 +143,25 @@ class StatReader:
             if old:
                 raise _not_kept(old[-1], "a later beginning")
             return
-        hours = [hour for hour, row in zip(periods, rows, strict=True) if not row.has_bucket]
-        days = {_day_of(hour, calendar).id for hour in hours}
+        slots = [
+            slot
+            for hour, row in zip(periods, rows, strict=True)
+            for slot in slots_of(calendar, hour)
+            if slot.id not in row.buckets
+        ]
+        days = {_day_of(slot, calendar).id for slot in slots}
         with translated():
             pipeline = self._store.client.pipeline(transaction=False)
             for day_id in days:
                 pipeline.hget(keys.bucket(day_id), MARKS)
             marks = dict(zip(days, pipeline.execute(), strict=True))
-        marked = [hour for hour in hours if _is_marked(hour, _day_of(hour, calendar), marks)]
+        marked = [slot for slot in slots if _is_marked(slot, _day_of(slot, calendar), marks)]
         with translated():  # what was rolled up since then was pending when it was read
             pipeline = self._store.client.pipeline(transaction=False)
-            for hour in marked:
-                pipeline.exists(keys.bucket(hour.id))
+            for slot in marked:
+                pipeline.exists(keys.bucket(slot.id))
             exists = pipeline.execute()
-        dropped = [hour for hour, is_there in zip(marked, exists, strict=True) if not is_there]
+        dropped = [slot for slot, is_there in zip(marked, exists, strict=True) if not is_there]
         lost = [hour for hour in old if self._is_lost(_day_of(hour, calendar), marks, now)]
         for hour in (*dropped, *lost):
             raise _not_kept(hour, "days")
@@ -175,26 +183,36 @@ class StatReader:
             pending.append([as_text(hour_id) for hour_id, _ in inside])
         return pending
 
-    def _rows(self, keys: StatKeys, periods: Sequence[PeriodLike], now: datetime, size: int) -> list[Row]:
+    def _rows(
+        self, keys: StatKeys, periods: Sequence[PeriodLike], now: datetime, calendar: CalendarLike, size: int
+    ) -> list[Row]:
         """The figures of each period by series, each as of one moment; of all events alone where `size` is 1.
 
-        All series and not those that are known: another may be new by now, and is not to be taken for the rest.
+        All series and not those that are known: another may be new by now.
         """
+        buckets = [[period.id] for period in periods]
+        if periods[0].name == "hour":
+            buckets = [[slot.id for slot in slots_of(calendar, hour)] for hour in periods]
         pending = self._pending(keys, periods)
         names = [
-            [keys.bucket(period.id), *map(keys.pending, hours)] for period, hours in zip(periods, pending, strict=True)
+            [*map(keys.bucket, some), *map(keys.pending, hours)] for some, hours in zip(buckets, pending, strict=True)
         ]
         answers: list[Any] = []
-        for some in bounded(names, max(1, _FIELDS_AT_ONCE // size)):
+        cells = 0
+        for group in bounded(names, max(1, _FIELDS_AT_ONCE // size)):
             with translated():
                 pipeline = self._store.client.pipeline(transaction=True)
-                for key in (key for group in some for key in group):
+                for key in (key for some in group for key in some):
                     pipeline.hget(key, TOTAL) if size == 1 else pipeline.hgetall(key)
-                answers += pipeline.execute()
+                answers += (found := pipeline.execute())
+            cells += 0 if size == 1 else sum(map(len, found))
+            if cells > _MOST_CELLS:
+                raise _too_many("what is to be looked through", _MOST_CELLS)
         rows, rest = [], iter(answers)
-        for period, hours in zip(periods, pending, strict=True):
+        for period, some, hours in zip(periods, buckets, pending, strict=True):
             row, may_be_gone = Row(), not self._lifetimes.are_players_kept(period, now)
-            row.add_bucket(period.id, _fields(next(rest)), may_be_gone=may_be_gone)
+            for bucket_id in some:
+                row.add_bucket(bucket_id, _fields(next(rest)), may_be_gone=may_be_gone)
             for hour in hours:
                 row.add_pending(hour, _fields(next(rest)))
             rows.append(row)
@@ -207,11 +225,11 @@ class StatReader:
         return sorted(made, key=lambda group: (-group.total.count, [(part is None, part or "") for part in group.key]))
 
 
-def _fields(answer: Any) -> Iterable[tuple[str, bytes | None]]:
+def _fields(answer: Any) -> Mapping[str, bytes]:
     """The series of a bucket and their texts, from HGET of all events or from HGETALL."""
     if isinstance(answer, dict):
-        return [(as_text(series), text) for series, text in answer.items()]
-    return [(TOTAL, answer)]
+        return {as_text(series): text for series, text in answer.items()}
+    return {} if answer is None else {TOTAL: answer}
 
 
 def _years(periods: Sequence[PeriodLike], calendar: CalendarLike) -> list[str]:
@@ -237,18 +255,22 @@ def _check_known(selection: Selection, series: Mapping[str, str], cut: Mapping[s
     known = sorted({*property_names(series), *cut}) if asked else []
     unknown = sorted(asked.difference(known))
     if unknown:
+        told = ", ".join(known[:_MOST_TOLD]) or "none"
         raise InvalidInput(
-            f"No event of this name has had a property {unknown[0]!r}, only {', '.join(known) or 'none at all'}.",
+            f"No event of this name has had a property {unknown[0]!r}; known are {told}.",
             code="unknown_property",
-            fields={name: ["Not a property of these events."] for name in unknown},
+            fields={
+                "group_by" if name in selection.by else f"prop.{name}": ["Not a property of these events."]
+                for name in unknown
+            },
         )
 
 
-def _too_many(count: int) -> InvalidInput:
+def _too_many(what: str, most: int) -> InvalidInput:
     return InvalidInput(
-        f"{count} groups of so many steps are more than {MOST_POINTS} points; filter, or ask for a shorter range.",
+        f"More than {most} points: {what}; ask for a shorter range, or longer steps.",
         code="too_many_points",
-        fields={"group_by": ["Too many groups for this range."]},
+        fields={"from": ["Too many combinations of properties for this range."]},
     )
 
 

@@ -97,6 +97,6 @@ class Recorder:
         marker = keys.marker(marking.request if marking else "", chunk.number)
         spelled = [keys.open, keys.series, keys.admitted(year), keys.cut(year), marker]
         for hour in chunk.hours.values():
-            spelled += [keys.pending(hour.period.id), keys.players(hour.period.id)]
+            spelled += [keys.pending(hour.period.id), keys.bucket(hour.period.id), keys.players(hour.period.id)]
         message = chunk.message(self._lifetimes, now, marking.lifetime_ms if marking else 0)
         return Call("stat_record", spelled, [self._store.pack(message)])

@@ -16,6 +16,8 @@ from leaderboard.errors import DatabaseUnavailable, Interrupted, LeaderboardErro
 from leaderboard.running import Run
 from leaderboard.stats.lifetimes import GRACE, ROLLED_UP, CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.pieces import batched
+from leaderboard.stats.series import PLAIN
+from leaderboard.stats.slots import slot_at
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 from leaderboard.store.stat_keys import STAT_GAMES, StatKeys, stat_names
@@ -94,8 +96,10 @@ class Rollup:
             fields = iter(pipeline.execute())
         calls = []
         for keys, day, hours in days:
-            # All events last: a reader may take what they have more than the others for events without properties.
-            series = sorted({as_text(one) for _ in hours for one in next(fields)}, key=int, reverse=True)
+            found = {as_text(one) for _ in hours for one in next(fields)}
+            if len(found) > 1:
+                found.add(PLAIN)
+            series = sorted(found, key=int, reverse=True)  # all events last, so that no reader misses any
             pieces = list(batched(series, _SERIES_AT_ONCE)) or [[]]
             calls += [self._call(keys, day, hours, some, now, calendar) for some in pieces]
         return calls
@@ -131,15 +135,15 @@ def mark_of(hour: PeriodLike, day: PeriodLike) -> int:
     """
     (begins, ends), at = span(day), span(hour)[0]
     unit = _HOUR / 2 if ends - begins < 26 * _HOUR else _HOUR
-    return int(2 ** ((at - begins) // unit))
+    return int(2 ** -((begins - at) // unit))  # rounded up: a day may begin within an hour
 
 
 def _days(opened: Sequence[tuple[Any, float]], calendar: CalendarLike) -> list[tuple[PeriodLike, list[PeriodLike]]]:
     """Hours, as `open` has them, by the day that each is part of."""
     found: list[tuple[PeriodLike, list[PeriodLike]]] = []
     for _, seconds in opened:
-        hour = calendar.containing("hour", datetime.fromtimestamp(seconds, UTC))
-        day = calendar.containing("day", span(hour)[0])
+        hour = slot_at(calendar, datetime.fromtimestamp(seconds, UTC))
+        day = calendar.containing("day", hour.start)
         if not found or found[-1][0].id != day.id:
             found.append((day, []))
         found[-1][1].append(hour)

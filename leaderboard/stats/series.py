@@ -11,6 +11,7 @@ from typing import Final
 MOST_PROPERTIES: Final = 8  # of an event
 OTHER: Final = "other"
 TOTAL: Final = "0"  # the series of all events
+PLAIN: Final = "1"  # the series of those without properties, once there are others
 MARKS: Final = "h"  # among the series of a day: which of its hours were rolled up
 
 Key = tuple[str | None, ...]

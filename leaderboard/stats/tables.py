@@ -32,6 +32,11 @@ def rows(reading: Reading, steps: Sequence[PeriodLike], by: Sequence[str]) -> It
             yield {"at": format_time(span(step)[0]), "properties": properties, **figures(point)}
 
 
+def cut_off(name: str, count: int) -> str:
+    """What is to be told of a property of which something was cut off."""
+    return f"{count} events of these years had a value of {name!r} beyond what is kept; it is 'other' here."
+
+
 def as_ndjson(found: Iterable[Mapping[str, Any]]) -> bytes:
     """One JSON object a row."""
     return b"".join(jsontext.dumps(row) + b"\n" for row in found)

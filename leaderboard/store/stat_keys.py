@@ -28,24 +28,28 @@
     act:{game}:days                     sorted set  game      id of a day with data -> until when it is kept, Unix s
     act:{game}:lost                     string      game      a bit a day: whether it had data that is not kept any more
     stats:games                         set         for ever  the games with stats
-    fn:{game:name}:<day id>:<shard>     hash        times     player -> when they had events of that name on that day,
-                                                             for the players of that shard (`funnels/times.py`)
-    fn:{game:name}:days                 hash        500 days  id of a day with times -> until when they are kept (Unix
-                                                             seconds), version, when they were last written, 1 if
+    fn:{game:name}:<token>:<day id>:<shard>
+                                        hash        times     player -> when they had events of that name on that day,
+                                                             as one making of a funnel knows it, for the players of
+                                                             that shard (`funnels/times.py`)
+    fn:{game:name}:<token>:days         hash        500 days  id of a day with times -> until when they are kept (Unix
+                                                             seconds), how often some were added and removed, 1 if
                                                              some came when they were gone
-    fn:{game}:names                     set         500 days  the names whose times are or were kept
+    fn:{game}:makings                   set         500 days  "<token>:<name>" of all these
+    fn:unused                           sorted set  for ever  "<game> <token>:<name>" -> since when no funnel has it,
+                                                             Unix seconds: what the scheduler is to remove
     fn:{game}:<funnel>:counts           hash        400 days  day id -> counts of a day whose window is over
     fn:{game}:rev                       string      game      counts changes of the funnels; every process notices
     fn:{game}:lock                      string      10 s      token of whoever changes the funnels
 
 All keys of one stat share the hash tag in braces, so that a script over them is legal in a Cluster. Figures of a stat
-live until the end of their hour and retention, or 20 years; what is pending 30 days longer than the hour; sketches
-400 days (days), 3, 5 and 20 years; each from the end of the period, or from its last write where that is later
-(`stats/lifetimes.py`). `open` is gone when nothing is pending. The activity of a day lives until its end or its last
-write, whichever is later, plus the days it is kept for, plus one to two days; all of a day goes at once. All keys of
-a game's activity share its tag. The times of a day live for 65 days after its end, or for 35 after the first of them
-came where that is later, plus two days; all of a day go at once. `days`, `names` and `counts` live on from their last
-write; the scheduler renews the first two while some funnel has the name.
+live until the end of their hour and retention, or 20 years; what is pending, and its sketches, 20 years too, unless
+it is rolled up; sketches 400 days (days), 3, 5 and 20 years; each from the end of the period, or from its last write
+where that is later (`stats/lifetimes.py`). `open` is gone when nothing is pending. The activity of a day lives until
+its end or its last write, whichever is later, plus the days it is kept for, plus one to two days; all of a day goes
+at once. All keys of a game's activity share its tag. The times of a day live for 65 days after its end, or for 35
+after the first of them came where that is later, plus two days; all of a day go at once. `days`, `makings` and
+`counts` live on from their last write; the scheduler renews the first two while the funnel has the token.
 """
 
 from dataclasses import dataclass
@@ -137,14 +141,15 @@ class ActivityKeys:
 
 @dataclass(frozen=True, slots=True)
 class FunnelKeys:
-    """The keys of the times of one event name."""
+    """The keys of the times of one event name, as one making of a funnel knows them."""
 
     game: str
     name: str
+    token: str
 
     @property
     def prefix(self) -> str:
-        return f"fn:{{{self.game}:{self.name}}}:"
+        return f"fn:{{{self.game}:{self.name}}}:{self.token}:"
 
     @property
     def days(self) -> str:
@@ -153,8 +158,20 @@ class FunnelKeys:
     def shard(self, day_id: str, number: int) -> str:
         return f"{self.prefix}{day_id}:{number}"
 
+    @property
+    def making(self) -> str:
+        """What it is called among those of its game."""
+        return f"{self.token}:{self.name}"
+
+    @classmethod
+    def of(cls, game: str, making: str) -> "FunnelKeys":
+        """The one that is called so."""
+        token, _, name = making.partition(":")
+        return cls(game, name, token)
+
 
 STAT_GAMES = "stats:games"
+FUNNELS_UNUSED = "fn:unused"
 
 
 def stat_names(game: str) -> str:
@@ -182,9 +199,9 @@ def counter_marker(game: str, request: str, chunk: int) -> str:
     return f"ct:{{{game}}}:idem:{request}:{chunk}"
 
 
-def funnel_names(game: str) -> str:
-    """Where the names are whose times are or were kept for a game's funnels."""
-    return f"fn:{{{game}}}:names"
+def funnel_makings(game: str) -> str:
+    """Where it says which names and makings of a game's funnels have or had times."""
+    return f"fn:{{{game}}}:makings"
 
 
 def funnel_counts(game: str, funnel: str) -> str:

@@ -37,6 +37,20 @@ CALLS = [
     ("POST", "/v1/scores", {"scores": [{"board": "b", "player": "ada", "score": 1}]}),
     ("DELETE", "/v1/boards/b/players/ada", None),
     ("DELETE", "/v1/boards/b", None),
+    ("GET", "/v1/boards/b/analytics", None),
+    ("GET", "/v1/boards/b/changes", None),
+    ("POST", "/v1/counters/deaths", {"by": 1}),
+    ("POST", "/v1/counters", {"counters": [{"name": "deaths"}]}),
+    ("GET", "/v1/counters", None),
+    ("POST", "/v1/events", {"events": [{"name": "match", "player": "ada"}]}),
+    ("POST", "/v1/events/match", {"player": "ada"}),
+    ("GET", "/v1/stats", None),
+    ("GET", "/v1/stats/match", None),
+    ("GET", "/v1/analytics/active", None),
+    ("GET", "/v1/analytics/retention", None),
+    ("GET", "/v1/analytics/players/ada", None),
+    ("PUT", "/v1/funnels/start", {"steps": ["a", "b"]}),
+    ("PUT", "/v1/game", {"time_zone": "Europe/Vienna"}),
 ]
 
 

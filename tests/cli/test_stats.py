@@ -167,7 +167,7 @@ def test_what_was_cut_off_is_told_on_stderr(run: Run, service: Service) -> None:
         ((*RANGE, "--prop", "nope=1"), {}, "property 'nope'"),
         (("--from", "yesterday"), {}, "from: "),
         (("--from", "2024-05-03", "--to", "2024-05-02"), {}, "to: Not after from."),
-        (("--from", "2020-01-01", "--step", "hour"), {}, "More than 10000 steps"),
+        (("--from", "2020-01-01", "--step", "hour"), {}, "More than 10000 hours"),
     ],
 )
 def test_what_cannot_be_answered_ends_with_1_and_one_line(run: Run, args: Any, more: Any, says: str) -> None:

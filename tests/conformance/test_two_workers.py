@@ -165,3 +165,21 @@ def test_a_key_that_one_revokes_ends_for_both(service: Any, other: Any) -> None:
     key = service.services.access.create_key(service.game, "server", service.clock.now())
     service.services.access.revoke(key, service.clock.now())
     assert [worker.request("GET", "/v1/boards", key=key).status for worker in (service, other)] == [401, 401]
+
+
+def test_a_funnel_is_followed_by_both_from_the_moment_it_is_made(service: Any, other: Any) -> None:
+    for worker in (service, other):  # so that both have in mind that there is none
+        assert worker.request("POST", "/v1/events/install", json={"player": "zoe"}).status == 200
+    service.request("PUT", "/v1/funnels/start", json={"steps": ["install", "level_1"]})
+    for name in ("install", "level_1"):
+        assert other.request("POST", f"/v1/events/{name}", json={"player": "ada"}).status == 200
+    assert other.get("/analytics/funnels/start")["total"]["players"] == [1, 1]
+
+
+def test_events_of_both_are_one_stat(service: Any, other: Any) -> None:
+    for number, worker in enumerate((service, other, service)):
+        worker.request("POST", "/v1/events/match", json={"player": f"p{number}", "value": number})
+    for worker in (service, other):
+        total = worker.get("/stats/match?step=day")["total"]
+        assert (total["count"], total["sum"]) == (3, 3)
+        assert worker.get("/analytics/active")["days"][-1]["dau"] == 3

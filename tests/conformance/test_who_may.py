@@ -20,6 +20,26 @@ CALLS: list[tuple[str, str, Any]] = [
     ("DELETE", "/players/a", None),
     ("DELETE", "/boards/b", None),
 ]
+ANALYTICS: list[tuple[str, str, Any, int]] = [  # with what a client's key gets
+    ("GET", "/game", None, 200),
+    ("PUT", "/game", {}, 403),
+    ("POST", "/counters/deaths", {"by": 1}, 403),
+    ("POST", "/counters", {"counters": [{"name": "deaths"}]}, 403),
+    ("GET", "/counters", None, 200),
+    ("GET", "/counters/deaths", None, 404),
+    ("DELETE", "/counters/deaths", None, 403),
+    ("POST", "/events", {"events": [{"name": "match"}]}, 403),
+    ("POST", "/events/match", {}, 403),
+    ("GET", "/stats", None, 200),
+    ("GET", "/stats/match", None, 404),
+    ("GET", "/analytics/active", None, 200),
+    ("GET", "/analytics/retention", None, 200),
+    ("GET", "/analytics/players/ada", None, 404),
+    ("PUT", "/funnels/start", {"steps": ["a", "b"]}, 403),
+    ("GET", "/funnels", None, 200),
+    ("GET", "/analytics/funnels/start", None, 404),
+    ("DELETE", "/funnels/start", None, 403),
+]
 
 
 def problem(reply: Any, status: int, code: str | None = None) -> None:
@@ -189,3 +209,22 @@ def test_games_whose_names_begin_alike_are_two(service: Any) -> None:
         service.put_board(board)
         service.submit(f"{game}/{board}", 1, board)
         assert top(service, board) == {f"{game}/{board}": 1}
+
+
+def test_analytics_are_read_by_clients_and_made_by_servers(service: Any) -> None:
+    for method, path, body, status in ANALYTICS:
+        assert service.request(method, f"/v1{path}", json=body, key="client").status == status, path
+        problem(service.request(method, f"/v1{path}", json=body, key=None), 401)
+
+
+def test_clients_send_events_where_the_game_lets_them(service: Any) -> None:
+    service.request("PUT", "/v1/game", json={"client_events": True})
+    assert service.request("POST", "/v1/events/match", json={"player": "ada"}, key="client").status == 200
+    assert service.request("POST", "/v1/counters/deaths", json={}, key="client").json["value"] == 1
+    past = {"name": "match", "at": "2026-11-23T11:00:00Z"}
+    report = service.request("POST", "/v1/events", json={"events": [past, {"name": "match"}]}, key="client").json
+    assert (report["applied"], report["rejected"][0]["code"]) == (1, "forbidden")
+    problem(service.request("POST", "/v1/events?backfill=true", json={"events": [past]}, key="client"), 403)
+    problem(service.request("POST", "/v1/events/match", json={"at": past["at"]}, key="client"), 403)
+    service.request("PUT", "/v1/game", json={})
+    problem(service.request("POST", "/v1/events/match", json={}, key="client"), 403)

@@ -1,5 +1,6 @@
 """One game's funnels, driven by hand; and what they should say, from all that ever happened."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from leaderboard.stats.events import Event
 from leaderboard.stats.funnels.definitions import Funnel
 from leaderboard.stats.funnels.reading import FunnelReading, Funnels
 from leaderboard.store.connection import Store
+from leaderboard.store.stat_keys import FunnelKeys
 from tests.stats.drive import START, FakeRun, utc
 
 SECOND = timedelta(seconds=1)
+_TOKEN = re.compile(r"(?<=}:)[0-9a-f]{16}:")
 
 
 class Ticks:
@@ -67,6 +70,12 @@ class Stage:
     def put(self, *steps: str, window: int = 86_400, name: str = "f") -> bool:
         return self.funnels.definitions.put(self.name, name, steps, window, self.now)[1]
 
+    def delete(self, name: str = "f") -> None:
+        self.funnels.definitions.delete(self.name, name, self.now)
+
+    def funnel(self, name: str = "f") -> Funnel:
+        return self.funnels.definitions.get(self.name, name)
+
     def record(self, *events: Event) -> list[int]:
         return self.store.run_all(self.funnels.calls(self.name, events, self.now, self.calendar))
 
@@ -86,20 +95,28 @@ class Stage:
         """Runs the job; how many days it counted."""
         return self.funnels.keep_counts(self.now, run or FakeRun(), lambda _: self.calendar)["funnel_days"]
 
-    def expiries(self) -> dict[str, datetime | None]:
-        """Every key of this game, without what they begin with -> when it expires, None for never."""
-        start = f"fn:{{{self.name}"
-        found = [key.decode() for key in self.store.client.scan_iter(match=start + "*", count=1000)]
+    def all_keys(self) -> dict[str, datetime | None]:
+        """Every key of this game -> when it expires, None for never."""
+        found = [key.decode() for key in self.store.client.scan_iter(match=f"fn:{{{self.name}*", count=1000)]
         times = [self.store.client.expiretime(key) for key in found]
         moments = [None if at == -1 else utc("1970-01-01") + at * SECOND for at in times]
-        return {key.removeprefix(start): at for key, at in zip(found, moments, strict=True)}
+        return dict(zip(found, moments, strict=True))
+
+    def expiries(self) -> dict[str, datetime | None]:
+        """The same, without what they begin with and the funnel's token."""
+        return {_TOKEN.sub("", key.removeprefix(f"fn:{{{self.name}")): at for key, at in self.all_keys().items()}
+
+    def fields(self, keys: FunnelKeys) -> set[bytes]:
+        """Who has times there."""
+        shards = [key for key in self.all_keys() if key.startswith(keys.prefix) and key != keys.days]
+        return {field for key in shards for field in self.store.client.hkeys(key)}
 
     def move_to(self, now: datetime | str) -> None:
         """Lets time pass: what has expired by then is gone."""
         self.now = utc(now) if isinstance(now, str) else now
-        gone = [key for key, at in self.expiries().items() if at is not None and at <= self.now]
+        gone = [key for key, at in self.all_keys().items() if at is not None and at <= self.now]
         if gone:
-            self.store.client.delete(*(f"fn:{{{self.name}{key}" for key in gone))
+            self.store.client.delete(*gone)
 
 
 def event(name: str, at: str, player: str | None = "ada") -> Event:

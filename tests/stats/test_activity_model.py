@@ -74,10 +74,13 @@ class Life:
         return day_id in self.until and self.until[day_id] <= self.play.now
 
     def is_known(self, day: Period) -> bool:
-        if self.is_lost(day.id):
-            return False
+        return not self.is_lost(day.id)
+
+    def is_looked_through(self, day: Period) -> bool:
+        """For streaks: from the first day with data on, or the first that would be kept."""
         oldest = min((one for one in self.until if not self.is_lost(one)), default="9999")
-        return day.end + timedelta(days=self.play.days_kept) > self.play.now or oldest <= day.id
+        is_kept = day.end + timedelta(days=self.play.days_kept) > self.play.now or oldest <= day.id
+        return is_kept and not self.is_lost(day.id)
 
     def on(self, *days: Period) -> set[int]:
         return set().union(*(self.active[day.id] for day in days if not self.is_lost(day.id)))
@@ -107,7 +110,8 @@ class Life:
                 read()
             return
         for at, found in enumerate(read(), start):
-            wanted = [len(self.on(*row[at - back : at + 1])) for back in (0, 6, 29)]
+            spans = [row[at - back : at + 1] for back in (0, 6, 29)]
+            wanted = [len(self.on(*days)) if all(map(self.is_known, days)) else None for days in spans]
             assert [found.dau, found.wau, found.mau] == wanted, row[at]
             assert found.new == len(self.new_on(row[at])), row[at]
 
@@ -135,7 +139,7 @@ class Life:
                 self.play.player(player)
             return
         found = self.play.player(player)
-        since = next(at for at in range(len(row)) if all(map(self.is_known, row[at:])))
+        since = next(at for at in range(len(row)) if all(map(self.is_looked_through, row[at:])))
         there = [person in self.on(day) for day in row[since:]]
         lengths = [0]
         for one in there:

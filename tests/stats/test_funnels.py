@@ -9,10 +9,11 @@ import pytest
 from leaderboard.archive.database import Database
 from leaderboard.boards.periods import Calendar
 from leaderboard.config import Settings
-from leaderboard.errors import InvalidInput, NotFound
+from leaderboard.errors import Interrupted, InvalidInput, NotFound
 from leaderboard.stats.events import Event
 from leaderboard.store.connection import Store
-from tests.stats.drive import utc
+from leaderboard.store.stat_keys import funnel_makings
+from tests.stats.drive import FakeRun, utc
 from tests.stats.funnel_stage import SECOND, Stage, event
 
 DAY = timedelta(days=1)
@@ -112,8 +113,8 @@ def test_any_order_of_arrival_and_twice(stage: Stage) -> None:
                 assert stage.record(moved) == [1]
                 assert stage.record(moved, moved) == [0]
             assert stage.players(str((utc(TODAY) + day).date())) == [(1, 1, 0)], some
-    versions = stage.store.client.hgetall(f"fn:{{{stage.name}:a}}:days")
-    assert {text.split()[1] for text in versions.values()} == {b"2"}
+    days = stage.store.client.hgetall(stage.funnel().keys("a").days)
+    assert {text.split()[1] for text in days.values()} == {b"2"}
 
 
 def test_more_times_than_are_kept(stage: Stage) -> None:
@@ -145,17 +146,17 @@ def test_long_ids(stage: Stage) -> None:
 
 
 def _values(stage: Stage, shard: int) -> list[bytes]:
-    return list(stage.store.client.hvals(f"fn:{{{stage.name}:a}}:{TODAY}:{shard}"))
+    return list(stage.store.client.hvals(stage.funnel().keys("a").shard(TODAY, shard)))
 
 
 def test_how_long_everything_lives(stage: Stage) -> None:
     stage.put("a", "b")
     known = stage.now + 500 * DAY
-    assert stage.expiries() == {"}:names": known, "}:rev": None}
+    assert stage.expiries() == {"}:makings": known, "}:rev": None}
     stage.record(event("a", "2030-01-01T10:00"))
     (shard,) = [key for key in stage.expiries() if TODAY in key]
     dies = utc("2030-01-02") + 67 * DAY
-    assert stage.expiries() == {"}:names": known, "}:rev": None, ":a}:days": known, shard: dies}
+    assert stage.expiries() == {"}:makings": known, "}:rev": None, ":a}:days": known, shard: dies}
     stage.now += 40 * DAY
     stage.record(event("a", "2030-01-01T11:00"), event("b", "2029-01-01T10:00", "bob"))
     expiries = stage.expiries()
@@ -167,11 +168,13 @@ def test_how_long_everything_lives(stage: Stage) -> None:
     stage.now += 100 * DAY
     stage.count()
     expiries = stage.expiries()
-    assert {expiries[name] for name in ("}:names", ":a}:days", ":b}:days")} == {stage.now + 500 * DAY}
+    assert {expiries[name] for name in ("}:makings", ":a}:days", ":b}:days")} == {stage.now + 500 * DAY}
     assert expiries["}:f:counts"] == stage.now + 300 * DAY
     stage.now -= 1000 * DAY  # a job that is run for a day long ago removes nothing
     stage.count()
     assert stage.expiries() == expiries
+    stage.record(event("a", "2040-01-01T10:00"))  # what is known of times lives as long as they do
+    assert max(at for key, at in stage.expiries().items() if "2040" in key) == stage.expiries()[":a}:days"]
 
 
 def test_counts_outlive_the_times(stage: Stage) -> None:
@@ -229,6 +232,21 @@ def test_who_enters_first_when_the_other_times_are_gone(stage: Stage) -> None:
         assert stage.count() == 0
 
 
+def test_who_enters_first_when_times_of_later_days_are_gone(stage: Stage) -> None:
+    stage.put("a", "b")
+    stage.record(event("b", "2030-01-02T11:00"), event("b", "2030-01-02T12:00", "bob"))
+    stage.move_to("2030-03-20")
+    stage.record(event("a", "2030-01-01T10:00"), event("b", "2030-01-01T11:00"))
+    reading = stage.read(TODAY)  # who came to the end did so whatever is gone
+    assert (reading.days[0].players, reading.late) == ((1, 1), False)
+    stage.record(event("a", "2030-01-01T13:00", "bob"))
+    for days in (0, 30, 30):
+        stage.move_to(stage.now + days * DAY)
+        reading = stage.read(TODAY)
+        assert (reading.days[0].players, reading.late) == ((2, 1), True)
+        assert stage.count() == (days == 0)
+
+
 def test_what_is_known_of_a_day_before_the_funnel(stage: Stage) -> None:
     stage.now = utc("2030-01-10T12:00")
     stage.put("a", "b")
@@ -237,41 +255,96 @@ def test_what_is_known_of_a_day_before_the_funnel(stage: Stage) -> None:
     assert stage.players("2030-01-08", "2030-01-10") == [(1, 0), None, (0, 0)]
     assert stage.read("2030-01-08", "2030-01-09").total == (1, 0)
     stage.now += 3 * DAY
-    stage.put("a", "c", name="younger")  # `a` was kept on the 11th, but `c` was not
+    stage.put("a", "c", name="younger")
+    assert stage.players("2030-01-08", "2030-01-13", "younger") == [*[None] * 5, (0, 0)]
     stage.record(event("a", "2030-01-11T10:00"))
-    assert stage.players("2030-01-11", "2030-01-13", "younger") == [None, None, (0, 0)]
+    assert stage.players("2030-01-11", "2030-01-13", "younger") == [(1, 0), None, (0, 0)]
     stage.record(event("c", "2030-01-11T10:00"))
     assert stage.players("2030-01-11", "2030-01-12", "younger") == [(1, 1), None]
     assert stage.count() == 3
     stage.now += 3 * DAY
     stage.put("a", "c")
-    assert stage.players("2030-01-11", "2030-01-13") == [(1, 1), None, (0, 0)]
+    assert stage.players("2030-01-11", "2030-01-16") == [*[None] * 5, (0, 0)]
+    assert stage.players("2030-01-11", name="younger") == [(1, 1)]
+
+
+def test_a_funnel_knows_what_came_since_it_was_made(stage: Stage) -> None:
+    """Of all its steps, whatever another one knows, or did under its name; and another window takes nothing away."""
+    stage.put("a", "b", name="other")
+    stage.record(event("a", "2030-01-01T10:00"))
+    stage.put("a", "b", "c")
+    stage.record(event("b", "2030-01-01T11:00"), event("c", "2030-01-01T11:00"))
+    assert (stage.players(TODAY), stage.players(TODAY, name="other")) == ([(0, 0, 0)], [(1, 1)])
+    stage.record(event("a", "2030-01-01T11:00"))
+    stage.put("a", "b", "c", window=60)
+    assert (stage.players(TODAY), stage.players(TODAY, name="other")) == ([(1, 1, 1)], [(1, 1)])
+    stage.put("a", "c")
+    assert stage.players(TODAY) == [(0, 0)]
+    stage.record(event("a", "2030-01-01T12:00"))
+    assert stage.players(TODAY) == [(1, 0)]
+    stage.delete()
+    stage.record(event("c", "2030-01-01T13:00"))
+    stage.put("a", "c")
+    stage.record(event("a", "2030-01-01T12:00"))
+    assert (stage.players(TODAY), stage.players(TODAY, name="other")) == ([(1, 0)], [(1, 1)])
 
 
 def test_changing_and_removing(stage: Stage) -> None:
     assert stage.put("a", "b")
     stage.record(event("a", "2030-01-01T10:00"), event("b", "2030-01-02T10:00"), event("c", "2030-01-01T10:00"))
-    created = stage.funnels.definitions.get(stage.name, "f").created_at
+    created = stage.funnel().created_at
     stage.now += 10 * DAY
     assert stage.count() == 1
     assert not stage.put("a", "b")
     assert "}:f:counts" in stage.expiries()
     assert not stage.put("a", "b", window=3600)
-    assert stage.funnels.definitions.get(stage.name, "f").created_at == created
     assert "}:f:counts" not in stage.expiries()
     assert stage.players(TODAY) == [(1, 0)]
-    assert not stage.put("b", "a")
+    assert not stage.put("b", "a")  # begins anew
+    assert stage.funnel().created_at == created
+    assert stage.players(TODAY, "2030-01-02") == [None, None]
+    stage.record(event("a", "2030-01-01T10:00"), event("b", "2030-01-02T10:00"))
     assert stage.players(TODAY, "2030-01-02") == [(0, 0), (1, 0)]
     assert stage.count() == 1
-    stage.funnels.definitions.delete(stage.name, "f")
+    stage.delete()
     assert "}:f:counts" not in stage.expiries()
-    for call in (stage.funnels.definitions.get, stage.funnels.definitions.delete):
+    for call in (stage.funnel, stage.delete):
         with pytest.raises(NotFound) as unknown:
-            call(stage.name, "f")
+            call()
         assert unknown.value.code == "unknown_funnel"
     assert stage.record(event("a", "2030-01-11T10:00")) == []
     stage.put("a", "b")  # since the removal nothing was kept
     assert stage.players("2030-01-01", "2030-01-11") == [*[None] * 10, (0, 0)]
+
+
+def test_times_that_no_funnel_has_any_more_are_removed(stage: Stage) -> None:
+    stage.put("a", "b", name="other")
+    stage.put("a", "b")
+    outdated = stage.process()
+    events = [event(name, f"2030-{month:02}-01T10:00") for month in range(1, 13) for name in "ab"]
+    late = outdated.calls(stage.name, [event("a", "2030-05-05T10:00")], stage.now, stage.calendar)
+    old = stage.funnel()
+    stage.record(*events)
+    stage.put("b", "c")
+    assert outdated.is_outdated(stage.name, "")
+    stage.store.run_all(late)
+    stage.count()  # somebody may be reading them
+    assert stage.players(TODAY, name="other") == [(1, 1)]
+    assert any(key.startswith(old.keys("a").prefix) for key in stage.all_keys())
+    stage.now += timedelta(minutes=11)
+    with pytest.raises(Interrupted):
+        stage.count(FakeRun(_interrupt))
+    for _ in range(2):
+        stage.count()
+    assert not any(old.token in key for key in stage.all_keys())
+    makings = stage.store.client.smembers(funnel_makings(stage.name))
+    assert makings == {keys.making.encode() for name in ("f", "other") for keys in stage.funnel(name).makings}
+    assert stage.players(TODAY, name="other") == [(1, 1)]
+
+
+def _interrupt(checkpoint: int) -> None:
+    if checkpoint == 3:
+        raise Interrupted("It is to end.")
 
 
 def test_other_processes_learn_of_it_in_time(stage: Stage) -> None:
@@ -283,7 +356,7 @@ def test_other_processes_learn_of_it_in_time(stage: Stage) -> None:
     assert other.calls(stage.name, events, stage.now, stage.calendar) == []
     stage.ticks.at += 1.5
     assert len(other.calls(stage.name, events, stage.now, stage.calendar)) == 1
-    stage.funnels.definitions.delete(stage.name, "f")
+    stage.delete()
     assert stage.funnels.calls(stage.name, events, stage.now, stage.calendar) == []
 
 
@@ -305,6 +378,7 @@ def test_twenty_funnels(stage: Stage) -> None:
 
 def test_forgetting_a_player(stage: Stage) -> None:
     stage.put("a", "b", "c")
+    stage.put("a", "b", name="g")
     stage.record(
         *(event("a", f"2030-01-0{day}T10:00", player) for day in (1, 2, 3) for player in ("ada", "bob", "lin")),
         event("b", "2030-01-02T10:00"),
@@ -312,22 +386,18 @@ def test_forgetting_a_player(stage: Stage) -> None:
     )
     stage.now += 30 * DAY
     stage.count()
-    stage.put("a", "b", name="g")
+    before = stage.funnel()
     stage.put("x", "y")
     assert stage.funnels.forget(stage.name, "ada")
     assert stage.players("2030-01-01", "2030-01-03", "g") == [(2, 0), (2, 1), (2, 0)]
     assert stage.record(event("a", "2030-01-31T10:00"))
-    stage.funnels.definitions.delete(stage.name, "g")  # times of what no funnel uses any more are forgotten too
+    deleted = stage.funnel("g")
+    stage.delete("g")  # times of what no funnel has any more are forgotten too
     assert stage.funnels.forget(stage.name, "ada")
     assert not stage.funnels.forget(stage.name, "ada")
     assert not stage.funnels.forget(stage.name, "nobody")
-    fields = {
-        field
-        for key in stage.expiries()
-        if ":2030-" in key
-        for field in stage.store.client.hkeys(f"fn:{{{stage.name}{key}")
-    }
-    assert fields == {b"bob", b"lin"}
+    assert stage.fields(deleted.keys("a")) == stage.fields(before.keys("a")) == {b"bob", b"lin"}
+    assert stage.fields(deleted.keys("b")) == stage.fields(before.keys("b")) == {b"bob"}
 
 
 def test_the_job_goes_on_where_it_was_stopped(stage: Stage) -> None:

@@ -157,7 +157,7 @@ def test_how_long_everything_lives(game: Game) -> None:
         )
 
     game.record(event("2030-05-06T10:00", "ada", 4))
-    spare = game.now + 37 * DAY
+    spare = game.now + years  # as long as the figures that it is for
     pending = lives(**{hour + ":new": spare, hour + ":u": spare})
     assert game.keys() == names | {prefix + "open": None} | pending
     game.now = utc("2030-05-07T00:10")
@@ -168,7 +168,7 @@ def test_how_long_everything_lives(game: Game) -> None:
     game.move_to(utc("2032-05-06T12:00"))  # from here on the last write is what counts
     game.record(event("2030-05-06T13:00", "bob", 1))
     late = "2030-05-06T13"
-    assert lives(**{late + ":new": game.now + 37 * DAY}).items() <= game.keys().items()
+    assert lives(**{late + ":new": game.now + years}).items() <= game.keys().items()
     game.now += DAY
     game.roll_up()
     kept = game.now + 7 * DAY
@@ -228,21 +228,27 @@ def test_what_is_not_rolled_up_outlives_its_retention(game: Game) -> None:
     assert game.read("year", "2030") == game.read("hour", "2030-05-06T10") == [point]
 
 
-def test_a_job_that_comes_too_late_finds_nothing_and_tidies_up(game: Game) -> None:
+def test_what_nobody_rolls_up_is_kept_as_long_as_what_is(game: Game) -> None:
     game.record(event("2030-05-06T10:00", "ada", 4))
-    game.move_to(utc("2030-12-01"))
+    game.move_to(utc("2034-12-01"))
+    assert game.read("day", "2030-05-06") == [Point(count=1, n=1, sum=4, min=4, max=4, players=1)]
+    other = Game(game.store, now=game.now)
+    other.record(event("2030-05-06T10:00"))
+    assert other.roll_up() == {"hours": 1, "events": 1}
+    game.move_to(utc("2051-01-01"))  # a job that comes too late finds nothing, and tidies up
     assert game.roll_up() == NOTHING
     assert set(game.keys()) == {f"stats:{{{game.name}}}:names"}
 
 
-def test_an_hour_belongs_to_the_day_of_its_start(game: Game) -> None:
+def test_an_hour_in_which_a_day_begins_is_part_of_both(game: Game) -> None:
     game.calendar, game.now = Calendar(day_start="04:30"), utc("2030-05-07T04:39:59")
     game.record(event("2030-05-06T04:20", "ada", 1), event("2030-05-06T04:40", "bob", 2), event("2030-05-06T05:00"))
-    for hours in (1, 0, 1):  # the day of the 6th has its grace yet
-        assert [(point.count, point.sum) for point in game.read("day", "2030-05-05", "2030-05-06")] == [(2, 3), (1, 0)]
+    for hours in (1, 0, 2):  # the day of the 6th has its grace yet
+        assert [(point.count, point.sum) for point in game.read("day", "2030-05-05", "2030-05-06")] == [(1, 1), (2, 2)]
+        assert game.read("hour", "2030-05-06T04") == [Point(count=2, n=2, sum=3, min=1, max=2, players=2)]
         assert game.roll_up()["hours"] == hours
         game.now += timedelta(seconds=0.5)
-    assert [game.read("hour", "2030-05-06T04")[0].sum, game.read("week", "2030-W18")[0].sum] == [3, 3]
+    assert [game.read("hour", "2030-05-06T04")[0].sum, game.read("week", "2030-W18")[0].sum] == [3, 1]
 
 
 def test_the_hour_that_comes_twice(game: Game) -> None:

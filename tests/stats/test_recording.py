@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from leaderboard.config import Settings
-from leaderboard.errors import StoreUnavailable
+from leaderboard.errors import NotFound, StoreUnavailable
 from leaderboard.reports import Marking
 from leaderboard.stats import recording
 from leaderboard.stats.events import Event, chunks
 from leaderboard.stats.lifetimes import CalendarLike
+from leaderboard.stats.names import StatNames
 from leaderboard.stats.points import Point
 from leaderboard.stats.recording import Recorded, Recorder
 from leaderboard.store.connection import Store
@@ -236,3 +237,22 @@ def test_a_store_that_is_full(valkey_url: str) -> None:
         assert game.read("day", "2030-05-06") == [Point(1, 1, 1, 1, 1, 1)]
         game.roll_up()
     store.close()
+
+
+def test_a_stat_is_removed_with_all_it_has(game: Game) -> None:
+    game.now = utc("2030-05-08T12:00")
+    mine = [Event("s", "ada", 1, utc("2030-05-06T10:00"), (("country", "AT"),))]
+    game.record(*mine, Event("st", "ada", 1, utc("2030-05-06T10:00")))
+    game.roll_up()
+    game.record(*mine)
+    names = StatNames(game.store)
+    names.remove(game.name, "s")
+    left = game.keys()
+    assert not [key for key in left if f":{game.name}:s}}" in key]
+    assert game.read("day", "2030-05-06", stat="st")[0].count == 1
+    with pytest.raises(NotFound):
+        game.read("day", "2030-05-06")
+    with pytest.raises(NotFound):
+        names.remove(game.name, "s")
+    game.record(*mine)
+    assert game.read("day", "2030-05-06")[0].count == 1

@@ -31,17 +31,22 @@ _MOST_KEPT: Final = 36_500  # days; longer is no different, and beyond what time
 
 @dataclass(slots=True)
 class ActiveDay:
-    """How many players were active on a day, on it or one of the 6 or 29 before, and had it as their first."""
+    """How many players were active on a day, on it or one of the 6 or 29 before, and had it as their first.
+
+    None where one of the days before is not kept any more.
+    """
 
     day: PeriodLike
     dau: int = 0
-    wau: int = 0
-    mau: int = 0
+    wau: int | None = 0
+    mau: int | None = 0
     new: int = 0
 
     @property
-    def stickiness(self) -> float:
+    def stickiness(self) -> float | None:
         """The share of the month's players who were active on the day."""
+        if self.mau is None:
+            return None
         return self.dau / self.mau if self.mau else 0.0
 
 
@@ -86,25 +91,30 @@ class Activity:
         return self._marks.calls(game, events, now, calendar)
 
     def active(self, game: str, days: Sequence[PeriodLike], now: datetime, calendar: CalendarLike) -> list[ActiveDay]:
-        """How many players each of some days in a row had. Raises InvalidInput (`step_not_kept`).
-
-        What is not kept any more of the week and the month before a day is not counted in them.
-        """
+        """How many players each of some days in a row had. Raises InvalidInput (`step_not_kept`)."""
         keys = ActivityKeys(game)
         known = read_known(self._store, keys, now, self._kept)
         known.require(days, calendar)
         row = [*reversed(list(islice(backwards(calendar, days[0]), _MONTH - 1))), *days]
-        found = [ActiveDay(day) for day in days]
+        first = len(row) - len(days)
+        found = [
+            ActiveDay(
+                day,
+                wau=0 if all(map(known.knows, row[max(0, at - _WEEK + 1) : at])) else None,
+                mau=0 if all(map(known.knows, row[max(0, at - _MONTH + 1) : at])) else None,
+            )
+            for at, day in enumerate(days, first)
+        ]
         for segment in self._segments(known):
             new, active = self._read_segment(keys, known, segment, days, row)
             week, month = Window(_WEEK), Window(_MONTH)
-            for number, bits in enumerate(active, len(days) - len(row)):
+            for number, bits in enumerate(active, -first):
                 weekly, monthly = week.push(bits), month.push(bits)
                 if number >= 0:
                     one = found[number]
                     one.dau += bits.bit_count()
-                    one.wau += weekly.bit_count()
-                    one.mau += monthly.bit_count()
+                    one.wau = None if one.wau is None else one.wau + weekly.bit_count()
+                    one.mau = None if one.mau is None else one.mau + monthly.bit_count()
                     one.new += new[number]
         return found
 

@@ -1,7 +1,8 @@
 """When players did what, to the second: how it is written, where it is, how long it is kept.
 
-Of each event that is a step of some funnel, the times of a day of the game lie in hashes, the shards; a player's shard
-follows from their id. So a reader has all times of some players at once, and never those of all.
+Every making of a funnel has times of its own, so that it knows what came since, and of each of its steps the same. Of
+each step, the times of a day of the game lie in hashes, the shards; a player's shard follows from their id. So a reader
+has all times of some players at once, and never those of all.
 
 The times of a day are all kept until the same moment, which its first write sets. What comes later is not written, for
 with new times alone the day would look whole; it is marked instead.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from itertools import count
 from typing import Any, Final
 from zlib import crc32
 
@@ -22,7 +24,7 @@ from leaderboard.stats.events import Event
 from leaderboard.stats.funnels.paths import Shard
 from leaderboard.stats.lifetimes import CalendarLike, PeriodLike, span
 from leaderboard.stats.pieces import batched
-from leaderboard.store.connection import Store, translated
+from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 from leaderboard.store.stat_keys import FunnelKeys
 
@@ -41,21 +43,27 @@ _KEYS_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class KeptDay:
-    """What is known of the times of a (name, day): until when they are kept, and when they were last written.
+    """What is known of the times of a (name, day).
 
-    Both are Unix seconds. `version` grows with every change. `late`: some came when the others were gone.
+    `until`: when they go, Unix seconds. `added` and `removed` grow whenever some are. `late`: some came when the others
+    were gone.
     """
 
     until: int
-    version: int
-    written: int
+    added: int
+    removed: int
     late: bool
 
     @classmethod
     def parse(cls, text: bytes | str) -> "KeptDay":
         """As the store has it."""
-        until, version, written, late = map(int, text.split())
-        return cls(until, version, written, bool(late))
+        until, added, removed, late = map(int, text.split())
+        return cls(until, added, removed, bool(late))
+
+    @property
+    def first_came(self) -> int:
+        """When the first of them came at the latest, Unix seconds."""
+        return self.until - AFTER_FIRST // _SECOND
 
 
 @dataclass(slots=True)
@@ -80,7 +88,7 @@ def shard_of(field: str, shards: int) -> int:
 
 
 def record_calls(
-    keys: FunnelKeys,
+    makings: Sequence[FunnelKeys],
     events: Sequence[Event],
     shards: int,
     now: datetime,
@@ -89,53 +97,70 @@ def record_calls(
 ) -> Iterator[Call]:
     """What keeps the times of events of one name, all of them with players. Raises what the calendar raises."""
     for some in batched(events, MOST_EVENTS):
-        spelled, days = [keys.days], []
-        for day in _by_day(some, shards, calendar):
-            written = []
-            for number, players in day.shards.items():
-                spelled.append(keys.shard(day.period.id, number))
-                written.append([len(spelled), [[player, sorted(times)] for player, times in players.items()]])
+        days = _by_day(some, shards, calendar)
+        numbers = count(2)
+        rows, expires = [], now + DAYS_KEPT
+        for day in days:
             until = max(span(day.period)[1] + AFTER_END, now + AFTER_FIRST)
-            days.append([day.period.id, seconds(until), written])
-        message = [seconds(now), seconds(now + DAYS_KEPT), SPARE // _SECOND, days]
-        yield Call("funnel_record", spelled, [pack(message)])
+            expires = max(expires, until + SPARE)
+            players = [[[player, sorted(times)] for player, times in some.items()] for some in day.shards.values()]
+            rows.append([day.period.id, seconds(until), [[next(numbers), row] for row in players]])
+        message = pack([seconds(now), seconds(expires), SPARE // _SECOND, rows])
+        for keys in makings:
+            spelled = [keys.shard(day.period.id, number) for day in days for number in day.shards]
+            yield Call("funnel_record", [keys.days, *spelled], [message])
 
 
-def read_days(store: Store, game: str, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], KeptDay]:
-    """What is known of (name, day id)s; without those that never had times. Raises StoreUnavailable."""
+def read_days(store: Store, wanted: Mapping[FunnelKeys, Sequence[str]]) -> dict[tuple[str, str], KeptDay]:
+    """What is known of some days of a making, by name and id. Raises StoreUnavailable.
+
+    Without days that never had times.
+    """
     with translated():
         pipeline = store.client.pipeline(transaction=False)
-        for name, ids in wanted.items():
-            pipeline.hmget(FunnelKeys(game, name).days, list(ids))
+        for keys, ids in wanted.items():
+            pipeline.hmget(keys.days, list(ids))
         answers = pipeline.execute()
     return {
-        (name, day_id): KeptDay.parse(text)
-        for (name, ids), row in zip(wanted.items(), answers, strict=True)
+        (keys.name, day_id): KeptDay.parse(text)
+        for (keys, ids), row in zip(wanted.items(), answers, strict=True)
         for day_id, text in zip(ids, row, strict=True)
         if text
     }
 
 
-def read_shards(store: Store, game: str, wanted: Sequence[tuple[str, str]], shards: int) -> Iterator[Shard]:
-    """The times of (name, day id)s, some players at a time, all times of a player together. Raises StoreUnavailable."""
+def days_with_times(store: Store, makings: Sequence[FunnelKeys]) -> list[list[str]]:
+    """The ids of all days of each that ever had times. Raises StoreUnavailable."""
+    found: list[list[str]] = []
+    for some in batched(makings, _KEYS_AT_ONCE):
+        with translated():
+            pipeline = store.client.pipeline(transaction=False)
+            for keys in some:
+                pipeline.hkeys(keys.days)
+            found += [sorted(map(as_text, ids)) for ids in pipeline.execute()]
+    return found
+
+
+def read_shards(store: Store, wanted: Sequence[tuple[FunnelKeys, str]], shards: int) -> Iterator[Shard]:
+    """The times of some days, some players at a time, all times of a player together. Raises StoreUnavailable."""
     for numbers in batched(range(shards if wanted else 0), max(1, _KEYS_AT_ONCE // max(1, len(wanted)))):
         with translated():
             pipeline = store.client.pipeline(transaction=False)
             for number in numbers:
-                for name, day_id in wanted:
-                    pipeline.hgetall(FunnelKeys(game, name).shard(day_id, number))
+                for keys, day_id in wanted:
+                    pipeline.hgetall(keys.shard(day_id, number))
             answers = iter(pipeline.execute())
         for _ in numbers:
-            yield {name: next(answers) for name in wanted}
+            yield {(keys.name, day_id): next(answers) for keys, day_id in wanted}
 
 
-def _by_day(events: Sequence[Event], count: int, calendar: CalendarLike) -> list[_Day]:
+def _by_day(events: Sequence[Event], shards: int, calendar: CalendarLike) -> list[_Day]:
     days: dict[str, _Day] = {}
     for event in events:
         period = calendar.containing("day", event.at)
         player = field_of(event.player or "")
-        shards = days.setdefault(period.id, _Day(period)).shards
-        players = shards.setdefault(shard_of(player, count), {})
+        day = days.setdefault(period.id, _Day(period))
+        players = day.shards.setdefault(shard_of(player, shards), {})
         players.setdefault(player, set()).add((event.at - span(period)[0]) // _SECOND)
     return list(days.values())
 

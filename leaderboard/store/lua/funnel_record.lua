@@ -53,16 +53,15 @@ end
 
 local function record(id, ends, shards)
   local entry = redis.call('HGET', KEYS[1], id) or string.format('%d 0 0 0', ends)
-  local kept, version, written, late = string.match(entry, '(%d+) (%d+) (%d+) (%d)')
+  local kept, added, removed, late = string.match(entry, '(%d+) (%d+) (%d+) (%d)')
   local changed = 0
   if now >= tonumber(kept) then
     late = 1 -- What the day had is gone. With these alone it would look whole.
   else
     for _, shard in ipairs(shards) do changed = changed + add(KEYS[shard[1]], shard[2], tonumber(kept)) end
-    if changed > 0 then version = version + 1 end
-    written = now
+    if changed > 0 then added = added + 1 end
   end
-  redis.call('HSET', KEYS[1], id, string.format('%d %d %d %d', kept, version, written, late))
+  redis.call('HSET', KEYS[1], id, string.format('%d %d %d %d', kept, added, removed, late))
   return changed
 end
 

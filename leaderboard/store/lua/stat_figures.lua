@@ -1,6 +1,6 @@
 -- Figures of a bucket: {count, n, sum, min, max, players}, of which min and max mean nothing where n is 0, and players is
 -- how many were counted when the bucket was last rolled up; -1 if a sketch of them was gone then, so that nobody knows;
--- nil where there were none. As text they stand side by side.
+-- nil where there were none; in what is pending just 1 if there are some. As text they stand side by side.
 local MOST = 1.7976931348623157e308 -- a sum that leaves the doubles stays at their end: no infinity, never a NaN
 
 local function text(number)
@@ -35,7 +35,24 @@ local function fold(figures, more)
   figures[3] = math.max(-MOST, math.min(MOST, figures[3] + more[3]))
 end
 
--- Where the sketch of a series' players is; series 0 is all events.
+-- Series 0 is all events, 1 those without properties. As long as a bucket or what is pending of an hour has no others,
+-- all of it is without properties, and there is no series 1 in it: it is split when the first other one comes.
+local PLAIN = '1'
+
+-- Where the sketch of a series' players is.
 local function players_key(prefix, number)
   return number == '0' and prefix or prefix .. number
+end
+
+-- Splits a bucket that has something and is not split.
+local function split(bucket, players)
+  local found = redis.call('HMGET', bucket, '0', PLAIN)
+  if found[1] and not found[2] then
+    redis.call('HSET', bucket, PLAIN, found[1])
+    local all, plain = players_key(players, '0'), players_key(players, PLAIN)
+    if redis.call('EXISTS', all) == 1 then
+      redis.call('PFMERGE', plain, all) -- not COPY: in the memory store that makes two names of one sketch
+      redis.call('EXPIREAT', plain, redis.call('EXPIRETIME', all))
+    end
+  end
 end

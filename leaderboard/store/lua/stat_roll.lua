@@ -13,6 +13,26 @@ local marks = tonumber(redis.call('HGET', KEYS[2], 'h') or 0)
 local added, hours_added = 0, 0
 local wide, sources = {}, {}
 
+-- Whether any of all this has events with properties; then all of it is to be split.
+local function is_split()
+  if #series > 1 or (series[1] and series[1] ~= '0') then return true end
+  for n = 2, #KEYS do
+    if n < first_hour + 1 and n % 2 == 0 or n > first_hour and (n - first_hour) % 3 ~= 0 then
+      if redis.call('HEXISTS', KEYS[n], PLAIN) == 1 then return true end
+    end
+  end
+  return false
+end
+
+local function split_all()
+  for w = 1, 4 do split(KEYS[2 * w], KEYS[2 * w + 1]) end
+  for n = first_hour + 1, #KEYS, 3 do
+    -- The bucket first: while it is not split, the sketch has nobody with properties.
+    split(KEYS[n + 1], KEYS[n + 2])
+    split(KEYS[n], KEYS[n + 2])
+  end
+end
+
 local function figures_of(key)
   local found = redis.call('HMGET', key, unpack(series))
   for n = 1, #series do found[n] = read_figures(found[n]) end
@@ -53,6 +73,10 @@ local function roll_hour(hour, pending, bucket, players)
 end
 
 if #series > 0 then
+  if is_split() then
+    split_all()
+    if #series == 1 and series[1] == '0' then series[2] = PLAIN end
+  end
   for w = 1, 4 do wide[w] = figures_of(KEYS[2 * w]) end
   for n, hour in ipairs(batch.hours) do
     local k = first_hour + 3 * n

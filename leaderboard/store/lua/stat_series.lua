@@ -3,9 +3,12 @@
 -- In `admitted`: n (names), n:<name> (values of it), v:<name>=<value>, c (combinations), c:<combination> -> its series.
 local MOST_NAMES, MOST_VALUES, MOST_COMBINATIONS = 16, 300, 2000
 local OTHER = 'other'
+local MOST_CUT = 50 -- names that are told one by one; the rest are together under this one:
+local MANY = '...'
 
--- The number of a combination's series: a new one the first time, for all years.
+-- The number of a combination's series: a new one the first time, for all years. That of no properties at all is 1.
 local function series_number(series, combination)
+  redis.call('HSETNX', series, '', PLAIN)
   local number = redis.call('HGET', series, combination)
   if number then return number end
   number = tostring(redis.call('HLEN', series) + 1)
@@ -66,12 +69,28 @@ local function admit(series, admitted, combination, cut)
     local spelled = spell(kept)
     local known = redis.call('HGET', admitted, 'c:' .. spelled)
     if known then return known end
-    if tonumber(redis.call('HGET', admitted, 'c') or 0) < room or not coarsen(admitted, kept, cut) then
+    if tonumber(redis.call('HGET', admitted, 'c') or 0) < room then
       local number = series_number(series, spelled)
       redis.call('HSET', admitted, 'c:' .. spelled, number)
       redis.call('HINCRBY', admitted, 'c', 1)
       return number
     end
+    if not coarsen(admitted, kept, cut) then
+      for _, pair in ipairs(kept) do cut[pair[1]] = true end
+      return PLAIN
+    end
     room = 2 * MOST_COMBINATIONS -- the coarser ones have room of their own
   end
+end
+
+-- Adds up how many events lost something of each property, and keeps that; answers the names, in order.
+local function keep_cut(key, counts)
+  local kept, names = {}, {}
+  for name, count in pairs(counts) do
+    if redis.call('HEXISTS', key, name) == 0 and redis.call('HLEN', key) >= MOST_CUT then name = MANY end
+    redis.call('HINCRBY', key, name, count)
+    if not kept[name] then kept[name], names[#names + 1] = true, name end
+  end
+  table.sort(names)
+  return names
 end
