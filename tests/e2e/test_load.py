@@ -66,6 +66,7 @@ def test_the_demo_ends_as_the_league_did(tmp_path: Path) -> None:
     assert rows[6:8] == [("Newcastle United FC", 60, 23), ("Manchester United FC", 60, -1)]
 
 
+@pytest.mark.long  # real processes, a dozen seconds each
 @pytest.mark.parametrize("victim", ["serve", "load"])
 def test_a_load_that_is_killed_goes_on_where_it_was(tmp_path: Path, victim: str) -> None:
     matches = list(itertools.islice(football.results(), CRASH_MATCHES))

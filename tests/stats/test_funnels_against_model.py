@@ -145,7 +145,7 @@ def test_any_life(stat_store: Store, database: Database, zone: str, begin: str, 
     life = Life(stage, chance, window, days, [days[1], days[4]])
     for number in range(25):
         if number == 15:
-            life.busy = days[1:]
+            life.busy = [days[1], days[2], days[4]]
         if chance.random() < 0.6:
             life.record()
         else:
