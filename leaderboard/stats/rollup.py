@@ -16,7 +16,7 @@ from leaderboard.errors import DatabaseUnavailable, Interrupted, LeaderboardErro
 from leaderboard.running import Run
 from leaderboard.stats.lifetimes import GRACE, ROLLED_UP, CalendarLike, Lifetimes, PeriodLike, span
 from leaderboard.stats.pieces import batched
-from leaderboard.stats.series import PLAIN
+from leaderboard.stats.series import PLAIN, TOTAL
 from leaderboard.stats.slots import slot_at
 from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
@@ -97,10 +97,7 @@ class Rollup:
         calls = []
         for keys, day, hours in days:
             found = {as_text(one) for _ in hours for one in next(fields)}
-            if len(found) > 1:
-                found.add(PLAIN)
-            series = sorted(found, key=int, reverse=True)  # all events last, so that no reader misses any
-            pieces = list(batched(series, _SERIES_AT_ONCE)) or [[]]
+            pieces = _pieces(found)
             calls += [self._call(keys, day, hours, some, now, calendar) for some in pieces]
         return calls
 
@@ -126,6 +123,20 @@ class Rollup:
             messages.append([hour.id, mark_of(hour, day), self._lifetimes.bucket(hour, now)])
         message = {"series": list(series), "expires": expires, "hours": messages}
         return Call("stat_roll", spelled, [self._store.pack(message)])
+
+
+def _pieces(found: set[str]) -> Sequence[Sequence[str]]:
+    """The series of a day, as they are rolled up one call after the other.
+
+    All events come last, so that no reader misses any, and those without properties with them: an hour that has the
+    one without the other is one that was never split.
+    """
+    if not found:
+        return [[]]
+    others = sorted(found - {TOTAL, PLAIN}, key=int)
+    whole = len(others) // _SERIES_AT_ONCE * _SERIES_AT_ONCE
+    last = [TOTAL] if found == {TOTAL} else [PLAIN, TOTAL]
+    return [*batched(others[:whole], _SERIES_AT_ONCE), [*others[whole:], *last]]
 
 
 def mark_of(hour: PeriodLike, day: PeriodLike) -> int:
