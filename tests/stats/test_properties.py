@@ -283,9 +283,7 @@ def test_very_many_sketches(game: Game, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("levels", [8, 9, 10, 19, 20, 25, 30])  # some leave just one series for the last call
-def test_many_series_are_rolled_up_in_several_calls_any_of_which_may_be_the_last(
-    game: Game, levels: int
-) -> None:
+def test_many_series_are_rolled_up_in_several_calls_any_of_which_may_be_the_last(game: Game, levels: int) -> None:
     game.now = LATER
     chance = random.Random(1)
     events = [
