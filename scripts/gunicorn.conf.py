@@ -1,6 +1,6 @@
 """gunicorn -c scripts/gunicorn.conf.py wsgi:app — for those who run the stores themselves."""
 
-from leaderboard import gunicorn_options
 from leaderboard.config import Settings
+from leaderboard.serving import options
 
-globals().update(gunicorn_options.of(Settings.from_env()))
+globals().update(options.of(Settings.from_env()))

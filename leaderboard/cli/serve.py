@@ -13,12 +13,13 @@ import click
 import structlog
 from gunicorn.app.base import BaseApplication
 
-from leaderboard import gunicorn_options, logs
+from leaderboard import logs
 from leaderboard.archive.database import Database
 from leaderboard.cli.children import SchedulerProcess, SchedulerThreads
 from leaderboard.cli.demo import load_sample
 from leaderboard.config import Settings
 from leaderboard.errors import Unavailable
+from leaderboard.serving import options
 from leaderboard.store.embedded import EmbeddedStore
 from leaderboard.store.folder import EmbeddedStoreError
 
@@ -110,7 +111,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in gunicorn_options.of(self._settings).items():
+        for name, value in options.of(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("when_ready", _end_gracefully_on_ctrl_c)
         self.cfg.set("post_worker_init", partial(_begin_worker, demo=self._demo, jobs=self._jobs))

@@ -11,8 +11,8 @@ def of(settings: Settings) -> dict[str, Any]:
     return {
         "bind": f"{settings.host}:{settings.port}",
         "workers": settings.workers or multiprocessing.cpu_count(),
-        "worker_class": "leaderboard.gunicorn_worker.Worker",
-        "threads": settings.threads,
+        "worker_class": "leaderboard.serving.worker.Worker",
+        "asgi_lifespan": "off",
         "keepalive": 30,
         "timeout": 60,
         "graceful_timeout": 15,

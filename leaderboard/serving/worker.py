@@ -1,0 +1,143 @@
+"""gunicorn's event-loop worker, with what the service needs beside it.
+
+Its own errors (a request line too long, broken headers) are problem+json as well; connections are spread over the
+workers; and a worker that ends closes those that are idle rather than wait for them.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from leaderboard.serving.gateway import Gateway
+
+_MOMENT_SECONDS = 0.00005
+_BEAT_SECONDS = 1.0
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]
+    """One connection. What the app never sees is answered in the shape of what it does see."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.worker.peers.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.worker.peers.discard(self)
+        super().connection_lost(exc)
+
+    def close_if_idle(self) -> None:
+        """Ends the connection unless a request is being answered."""
+        if self._awaiting_request:
+            self._keepalive_timeout()
+
+    def _send_error_response(self, status: int, _message: str, extra_headers: Any = ()) -> None:
+        code = "internal_error" if status == 500 else "malformed_request"
+        title = HTTPStatus(status).phrase
+        problem = {
+            "type": f"urn:leaderboard:problem:{code}",
+            "title": title,
+            "status": status,
+            "detail": "The server could not read this as an HTTP request it takes.",
+            "code": code,
+            "request_id": secrets.token_hex(8),
+        }
+        body = json.dumps(problem).encode()
+        head = [
+            f"HTTP/1.1 {status} {title}",
+            "Connection: close",
+            "Content-Type: application/problem+json",
+            f"X-Request-ID: {problem['request_id']}",
+            f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in extra_headers),
+        ]
+        self._safe_write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+
+
+class Door:
+    """Takes the connections of a listening socket, one at a time.
+
+    All workers wake for a connection, and one that is quick would take every one of a burst. Whoever has some lets the
+    others go first, for a moment that costs a connection less than its first request does.
+    """
+
+    def __init__(self, worker: "Worker", listener: socket.socket, ssl: Any) -> None:
+        self._worker = worker
+        self._listener = listener
+        self._ssl = ssl
+        self._opening: set[asyncio.Task[Any]] = set()
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's way
+        worker.loop.add_reader(listener.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Takes no more."""
+        self._worker.loop.remove_reader(self._listener.fileno())
+
+    async def wait_closed(self) -> None:
+        """Waits for those that were just taken."""
+        if self._opening:
+            await asyncio.wait(self._opening)
+
+    def _accept(self) -> None:
+        if self._worker.nr_conns:
+            time.sleep(_MOMENT_SECONDS * min(self._worker.nr_conns, 4))
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return  # another worker was first, or the client is gone; with too many files open, later
+        connection.setblocking(False)  # noqa: FBT003
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opening = self._worker.loop.create_task(self._open(connection))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            await self._worker.loop.connect_accepted_socket(lambda: Protocol(self._worker), connection, ssl=self._ssl)
+        except OSError:
+            connection.close()
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]
+    """Serves a Flask app that has the services in its `extensions`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.peers: set[Protocol] = set()
+        self._ending = asyncio.Event()
+
+    def load_wsgi(self) -> None:
+        self.wsgi = self.app.wsgi()
+        services = self.wsgi.extensions["leaderboard"]
+        self.asgi = Gateway(self.wsgi, services.settings.threads)
+
+    async def _serve(self) -> None:
+        ssl = self._get_ssl_context()
+        self.servers = [Door(self, listener.sock, ssl) for listener in self.sockets]
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _BEAT_SECONDS)
+        for door in self.servers:
+            door.close()
+        for peer in list(self.peers):
+            peer.close_if_idle()
+        await self._shutdown()
+        self.asgi.close()
+
+    def handle_exit_signal(self) -> None:
+        super().handle_exit_signal()
+        self._ending.set()
+
+    def handle_quit_signal(self) -> None:
+        super().handle_quit_signal()
+        self._ending.set()
