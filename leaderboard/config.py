@@ -39,6 +39,7 @@ class Settings:
     archive_keep_days: str = ""  # "hour=90,day=1100": how long standings stay in the archive; others for ever
     snapshot_dir: Path | None = None  # None: `snapshots` in the data folder
     snapshot_keep: int = 7  # nightly snapshots of each game
+    read_staleness_ms: int = 250  # how old a top may be that is served from memory; 0: none is
     max_body_bytes: int = 8 * 1024 * 1024
     max_bulk_items: int = 10_000
     chunk_items: int = 1000  # items one script call takes: bounds how long the store is busy with it
@@ -70,7 +71,7 @@ class Settings:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
         if self.chunk_items > _MOST_CHUNK_ITEMS:  # the store does nothing else meanwhile
             raise ConfigError(f"{PREFIX}CHUNK_ITEMS must be at most {_MOST_CHUNK_ITEMS}.")
-        for name in ("redis_retries", "workers", "port"):
+        for name in ("redis_retries", "read_staleness_ms", "workers", "port"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")
         if self.log_format not in ("auto", "json", "plain"):

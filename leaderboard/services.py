@@ -23,6 +23,7 @@ from leaderboard.boards.rolling import Rolling
 from leaderboard.boards.sealing import Sealing
 from leaderboard.boards.snapshots import Snapshots
 from leaderboard.boards.submissions import Submissions
+from leaderboard.boards.together import Together
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
 from leaderboard.games.settings import Games
@@ -58,6 +59,7 @@ class Services:
     games: Games[Calendar]
     registry: Registry
     submissions: Submissions
+    together: Together
     rankings: Rankings
     changes: Changes
     history: History
@@ -98,6 +100,7 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
     registry = Registry(store, database, copies, archive)
     revival = Revival(store, archive)
     windows = Rolling(store, registry, revival)
+    submissions = Submissions(store, registry, revival)
     rankings = Rankings(store, Cold(archive), windows)
     lifetimes = Lifetimes(settings.stats_hours_kept)
     activity = Activity(store, settings.activity_days_kept)
@@ -110,7 +113,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         access=Access(store, database, settings.key_cache_seconds),
         games=Games(store, database, Calendar, settings.key_cache_seconds),
         registry=registry,
-        submissions=Submissions(store, registry, revival),
+        submissions=submissions,
+        together=Together(store, submissions),
         rankings=rankings,
         changes=Changes(rankings, captures),
         history=History(store, registry, archive),

@@ -7,8 +7,9 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from leaderboard.api import schemas
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
 from leaderboard.api.ranges import MOST_DAYS, RangeAnswer, RangeQuery, head, range_of
+from leaderboard.api.replies import Answer
 from leaderboard.fields import Text, Whole
 from leaderboard.stats.lifetimes import PeriodLike, span
 from leaderboard.times import format_time

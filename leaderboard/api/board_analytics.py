@@ -7,7 +7,8 @@ from marshmallow import Schema, fields, validate
 
 from leaderboard import jsontext
 from leaderboard.api import schemas
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.views import answer, entry_document, head, period_view_of, read, view_of
 from leaderboard.boards.captures import DEPTH
 from leaderboard.boards.changes import Move, Then

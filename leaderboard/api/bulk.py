@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from leaderboard import jsontext
 from leaderboard.api import bodies
-from leaderboard.api.operations import Answer, Call
+from leaderboard.api.operations import Call
+from leaderboard.api.replies import Answer
 from leaderboard.errors import Forbidden, InvalidInput
 from leaderboard.reports import Marking, Report
 from leaderboard.store.idempotency import Plan, digest_of, request_name
@@ -24,29 +25,37 @@ class Body:
     data: bytes
 
 
-def is_client(call: Call) -> bool:
-    """Whether a game client is calling."""
-    return call.identity.role != "server"
-
-
-def idempotency_name(call: Call) -> str | None:
-    """The name of a request that may come again. Raises InvalidInput (`invalid_idempotency_key`)."""
+def single_marking(call: Call) -> Marking | None:
+    """How the one thing that a request does is marked; None where it has no Idempotency-Key."""
     key = call.request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not 1 <= len(key) <= _LONGEST_KEY:
-        raise InvalidInput(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", code="invalid_idempotency_key")
-    return request_name((call.identity.key_id, call.request.method, call.request.path, key))
-
-
-def single_marking(call: Call) -> Marking | None:
-    """How the one thing that a request does is marked; None where it has no Idempotency-Key."""
-    name = idempotency_name(call)
-    if name is None:
-        return None
     media_type, data = call.read_body()
-    digest = digest_of(media_type.encode(), data, call.request.query_string)
-    return Marking(name, digest, call.services.plans.lifetime_ms, mark_refused=False)
+    asked = Asked(call.identity.key_id, call.request.method, call.request.path, call.request.query_string)
+    return marking_of(asked, key, media_type, data, call.services.plans.lifetime_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for what."""
+
+    key_id: str
+    method: str
+    path: str
+    query: bytes
+
+    def name(self, key: str) -> str:
+        """The name of such a request that may come again. Raises InvalidInput (`invalid_idempotency_key`)."""
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            detail = f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters."
+            raise InvalidInput(detail, code="invalid_idempotency_key")
+        return request_name((self.key_id, self.method, self.path, key))
+
+
+def marking_of(asked: Asked, key: str, media_type: str, data: bytes, lifetime_ms: int) -> Marking:
+    """How the one thing is marked that such a request with an Idempotency-Key does. Raises as `Asked.name`."""
+    digest = digest_of(media_type.encode(), data, asked.query)
+    return Marking(asked.name(key), digest, lifetime_ms, mark_refused=False)
 
 
 def carry_out(
@@ -59,14 +68,15 @@ def carry_out(
     """
     settings, plans = call.services.settings, call.services.plans
     media_type, data = call.read_body(settings.max_body_bytes, (bodies.JSON, bodies.NDJSON))
-    if call.query.get("backfill") and is_client(call):
+    if call.query.get("backfill") and call.is_client:
         raise Forbidden("A backfill needs a server key.")
     body = Body(media_type == bodies.NDJSON, data)
     parsed = parse(body, call.now)
     plan = Plan(digest_of(media_type.encode(), data, call.request.query_string), call.now, settings.chunk_items)
-    name = idempotency_name(call)
-    if name is None:
+    key = call.request.headers.get("Idempotency-Key")
+    if key is None:
         return Answer(jsontext.dumps(run(parsed, plan, None)))
+    name = Asked(call.identity.key_id, call.request.method, call.request.path, call.request.query_string).name(key)
     plan = plans.begin(name, plan)
     if plan.answer is not None:
         return Answer(plan.answer, headers={"Idempotency-Replayed": "true"})

@@ -9,7 +9,8 @@ from leaderboard import jsontext
 from leaderboard.api import bulk
 from leaderboard.api.bulk import carry_out, report_document, single_marking
 from leaderboard.api.events import check_may_count
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import BulkAnswer, NoQuery
 from leaderboard.errors import InvalidInput, TooLarge, UnreadableBody
 from leaderboard.fields import BOARD_NAME, Strict, Text, Whole, flatten

@@ -6,8 +6,9 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from leaderboard.api import bulk
-from leaderboard.api.bulk import carry_out, is_client, report_document
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.bulk import carry_out, report_document
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import BulkAnswer, BulkQuery
 from leaderboard.errors import Forbidden, InvalidInput, UnsupportedMedia
 from leaderboard.fields import Flag, Text
@@ -70,12 +71,12 @@ def record_one(call: Call) -> Answer:
 
 def check_may_count(call: Call) -> None:
     """Raises Forbidden for a client of a game that does not let its clients send counters and events."""
-    if is_client(call) and not call.services.games.settings_of(call.game).client_events:
+    if call.is_client and not call.services.games.settings_of(call.game).client_events:
         raise Forbidden("Game clients may not send counters and events; see client_events of PUT /game.")
 
 
 def _context(call: Call, at: datetime) -> Context:
-    return Context(at, backfill=call.query["backfill"], by_client=is_client(call))
+    return Context(at, backfill=call.query["backfill"], by_client=call.is_client)
 
 
 def _record(call: Call, items: Items, plan: Plan, marking: Marking | None) -> Recorded:

@@ -7,8 +7,9 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from leaderboard.api.activity import DayAnswer
 from leaderboard.api.events import WarningAnswer
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
 from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import NoQuery
 from leaderboard.fields import BOARD_NAME, Flag, Strict, Text, Whole
 from leaderboard.stats.funnels.definitions import LONGEST_WINDOW, MOST_STEPS, SHORTEST_WINDOW, Funnel

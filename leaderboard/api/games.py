@@ -2,7 +2,8 @@
 
 from marshmallow import Schema
 
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import NoQuery
 from leaderboard.fields import Flag, Text
 from leaderboard.games.settings import GameSchema

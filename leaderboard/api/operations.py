@@ -4,7 +4,6 @@ A view is a function `view(call) -> Answer`; everything around it happens here: 
 say, request ids, ETags.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +13,18 @@ from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Response, current_app, request
 from marshmallow import Schema, ValidationError
 from werkzeug.routing import BaseConverter
 
 from leaderboard import jsontext
-from leaderboard.api import bodies
+from leaderboard.api import bodies, problems
+from leaderboard.api.replies import Answer, reply_of
 from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, Unauthenticated
 from leaderboard.fields import BOARD_NAME, check_player, flatten
 from leaderboard.games.access import Identity
 from leaderboard.services import Services
+from leaderboard.store.steps import Steps, finish
 
 BODY_BYTES = 1024 * 1024  # of everything but bulk
 _MOST_TRIES = 5
@@ -34,24 +35,13 @@ _NAMED = {"boards": "board", "counters": "counter", "events": "event", "stats": 
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a view answers: a document or finished bytes, and what it is true for."""
-
-    document: Any = None
-    status: int = 200
-    etag_of: tuple[Any, ...] | None = None  # what the ETag covers, beside the request itself
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request, checked."""
 
     services: Services
     identity: Identity
     now: datetime
-    request: Request
+    request: Any  # Flask's; None on the short way, whose views do not read it
     query: Mapping[str, Any]
     path: Mapping[str, str]
     _body: list[tuple[str, bytes]] = field(default_factory=list)  # kept, for it can be read only once
@@ -59,6 +49,11 @@ class Call:
     @property
     def game(self) -> str:
         return self.identity.game
+
+    @property
+    def is_client(self) -> bool:
+        """Whether a game client is calling."""
+        return self.identity.role != "server"
 
     def read_body(self, limit: int = BODY_BYTES, media_types: tuple[str, ...] = (bodies.JSON,)) -> tuple[str, bytes]:
         """The media type and the bytes of the body. Raises UnsupportedMedia, TooLarge, UnreadableBody."""
@@ -75,7 +70,7 @@ class Call:
         return load(schema, self.read_json())
 
 
-View = Callable[[Call], Answer]
+View = Callable[[Call], Answer | Steps[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +186,8 @@ def _carry_out(operation: Operation, call: Call) -> Answer:
     registry = call.services.registry
     for _ in range(_MOST_TRIES):
         try:
-            return operation.view(call)
+            made = operation.view(call)
+            return made if isinstance(made, Answer) else finish(call.services.store, made)
         except BoardsChanged as error:
             for name in error.boards:
                 registry.fresh(call.game, name)
@@ -250,17 +246,5 @@ def _defaults_of(schema: type[Schema]) -> Mapping[str, Any] | None:
 
 
 def _respond(answer: Answer) -> Response:
-    body = answer.document if isinstance(answer.document, bytes) else jsontext.dumps(answer.document)
-    if answer.status == 204:
-        body = b""
-    response = Response(body, answer.status, answer.headers, content_type=answer.content_type)
-    if answer.status == 204:
-        del response.headers["Content-Type"]
-    if answer.etag_of is not None and request.method in ("GET", "HEAD"):
-        seen = repr((request.full_path, answer.etag_of)).encode("utf-8", "surrogatepass")
-        response.set_etag(hashlib.sha256(seen).hexdigest()[:32])
-        response.headers["Cache-Control"] = "private, max-age=0, must-revalidate"
-        response.make_conditional(request)
-    elif request.method in ("GET", "HEAD"):
-        response.headers["Cache-Control"] = "no-store"
-    return response
+    reply = reply_of(answer, request.method, request.path, request.query_string)
+    return problems.response_of(reply.unless(request.headers.get("If-None-Match")))

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from leaderboard import jsontext
-from leaderboard.api import problems
+from leaderboard.api import problems, replies
 from leaderboard.api.operations import services
 from leaderboard.errors import Unavailable
 
@@ -32,7 +32,8 @@ def readyz() -> Response:
     ready = all(answer == "ok" for answer in checks.values())
     if ready:
         return _json({"status": "ok", "checks": checks, "warnings": wired.store.risks()})
-    response = problems.problem(503, "not_ready", "A store does not answer.", more={"checks": checks})
+    reply = replies.problem(503, "not_ready", "A store does not answer.", g.request_id, more={"checks": checks})
+    response = problems.response_of(reply)
     response.headers["Retry-After"] = "1"
     return response
 

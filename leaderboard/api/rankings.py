@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from leaderboard.api import schemas
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.views import (
     answer,
     entry_document,
@@ -19,19 +20,20 @@ from leaderboard.api.views import (
 from leaderboard.boards.views import Standing, View
 from leaderboard.errors import InvalidInput
 from leaderboard.numerals import Literal, OrderingError, exact, read_number
+from leaderboard.store.steps import Steps
 
 
-def top(call: Call) -> Answer:
+def top(call: Call) -> Steps[Answer]:
     view = view_of(call)
-    page = call.services.rankings.top(view, call.query["limit"], call.query.get("cursor"))
+    page = yield from call.services.rankings.top_steps(view, call.query["limit"], call.query.get("cursor"))
     entries = [entry_document(view, entry) for entry in page.entries]
     return answer(view, page.stamp, {"entries": entries, "next": page.next})
 
 
-def player(call: Call) -> Answer:
+def player(call: Call) -> Steps[Answer]:
     view = view_of(call)
     around = call.query.get("around", 0)
-    standing = call.services.rankings.player(view, call.path["player"], around)
+    standing = yield from call.services.rankings.player_steps(view, call.path["player"], around)
     document = _standing(view, standing)
     if around:
         document["entries"] = [entry_document(view, entry) for entry in standing.entries]
@@ -77,7 +79,7 @@ def scores(call: Call) -> Answer:
     return answer(view, stamp, {"total": inside, "entries": [entry_document(view, entry) for entry in entries]})
 
 
-def rank(call: Call) -> Answer:
+def rank(call: Call) -> Steps[Answer]:
     view = view_of(call)
     score, subscore = (_numeral(call.query, name) for name in ("score", "subscore"))
     assert score is not None  # noqa: S101 - the schema requires it
@@ -85,7 +87,7 @@ def rank(call: Call) -> Answer:
         raise InvalidInput("This board has no subscore.", fields={"subscore": ["This board has none."]})
     try:
         placed = view.board.ordering.place(score, subscore, int(call.now.timestamp() * 1000))
-        stamp, found = call.services.rankings.rank(view, score, subscore)
+        stamp, found = yield from call.services.rankings.rank_steps(view, score, subscore)
     except OrderingError as error:
         raise InvalidInput(str(error), code=error.code, fields={error.field: [str(error)]}) from error
     shown = view.board.ordering.decode(placed.key)

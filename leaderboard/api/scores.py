@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from leaderboard.api import bulk
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import (
     BulkAnswer,
     BulkQuery,
@@ -29,8 +30,8 @@ _Items = tuple[int, list[Item], list[Rejection]]
 def submit(call: Call) -> Answer:
     submission = items.read_submission(call.read_json())
     board = call.services.registry.get(call.game, call.path["board"])
-    ranks = _ranks(call.query.get("ranks"), board)
-    context = Context(call.now, ranks=ranks, by_client=bulk.is_client(call))
+    ranks = ranks_of(call.query.get("ranks"), board)
+    context = Context(call.now, ranks=ranks, by_client=call.is_client)
     marking = bulk.single_marking(call)
     result = call.services.submissions.submit(board, submission, context, marking)
     if marking is not None and result.replayed_digest is not None:
@@ -40,7 +41,7 @@ def submit(call: Call) -> Answer:
     if result.refusal is not None:
         _raise(result.refusal, board)
     replayed = {"Idempotency-Replayed": "true"} if result.replayed_digest is not None else {}
-    return Answer(_submit_document(submission, result), headers=replayed)
+    return Answer(submit_document(submission, result), headers=replayed)
 
 
 def submit_many(call: Call) -> Answer:
@@ -50,7 +51,7 @@ def submit_many(call: Call) -> Answer:
 
     def run(parsed: _Items, plan: Plan, marking: Marking | None) -> dict[str, Any]:
         received, good, rejected = parsed
-        context = Context(plan.at, backfill=call.query["backfill"], by_client=bulk.is_client(call))
+        context = Context(plan.at, backfill=call.query["backfill"], by_client=call.is_client)
         report = call.services.submissions.submit_many(
             call.game, good, context, chunk_items=plan.chunk_items, marking=marking
         )
@@ -76,7 +77,8 @@ def forget_everywhere(call: Call) -> Answer:
     return Answer({"player": player, "boards": counts})
 
 
-def _ranks(given: str | None, board: Board) -> frozenset[str]:
+def ranks_of(given: str | None, board: Board) -> frozenset[str]:
+    """The periods whose ranks a submission answers. Raises InvalidInput."""
     if given is None:
         return frozenset(PERIOD_NAMES)
     if given == "none":
@@ -101,7 +103,8 @@ def _raise(refusal: Refusal, board: Board) -> None:
     raise InvalidInput(refusal.detail, code=refusal.code, fields={refusal.field: [refusal.detail]})
 
 
-def _submit_document(submission: Submission, result: Result) -> dict[str, Any]:
+def submit_document(submission: Submission, result: Result) -> dict[str, Any]:
+    """What a submission is answered."""
     with_subscore = result.board is not None and result.board.definition["subscore"] is not None
     periods = {}
     for outcome in reversed(result.periods):

@@ -6,8 +6,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from leaderboard.api.events import WarningAnswer
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
 from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
+from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import NoQuery
 from leaderboard.fields import Text, Whole
 from leaderboard.stats.points import Point

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.api.operations import Answer, Call, Operation
+from leaderboard.api.operations import Call, Operation
+from leaderboard.api.replies import Answer
 from leaderboard.boards import cursors, windows
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange

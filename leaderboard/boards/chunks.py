@@ -1,6 +1,6 @@
 """What a request's items become on their way: chunks of one board each, and what became of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Submission
 from leaderboard.boards.definition import Board
 from leaderboard.numerals import Score
 from leaderboard.reports import Refusal, Rejection, Report
+
+_DETAILS = 5  # for each period that is shown
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -81,6 +83,17 @@ class Chunk:
         self.shown = [tuple(one) for one in shown]
 
 
+def details_of_each(chunk: Chunk) -> Iterator[tuple[int, str, list[tuple[str, str, bool]], list[str]]]:
+    """Of every item that was tried: its index, its letter, what it shows, and its part of the details."""
+    assert chunk.batch is not None  # noqa: S101 - only what was sent has been tried
+    start = 0
+    for place, (index, letter) in enumerate(zip(chunk.taken, chunk.letters, strict=True)):
+        shown = [(period.name, period.id, show == 2) for period, show in chunk.batch.steps(place)]
+        end = start + (_DETAILS * len(shown) if letter != "x" else 0)
+        yield index, letter, shown, chunk.details[start:end]
+        start = end
+
+
 def make_chunks(items: Iterable[Item], size: int) -> list[Chunk]:
     """Groups items by board and cuts each group; the borders depend on the items alone."""
     groups: dict[str, list[Item]] = {}
@@ -97,7 +110,7 @@ def outcomes(board: Board, shown: Iterable[tuple[str, str, bool]], details: Sequ
     """The details of one item, period by period, narrowest first."""
     found = []
     for number, (name, period_id, ranked) in enumerate(shown):
-        _, rank_before, key, rank, moved = details[number * 5 : number * 5 + 5]
+        _, rank_before, key, rank, moved = details[number * _DETAILS : number * _DETAILS + _DETAILS]
         score, subscore = board.ordering.decode(float(key)) if key else (None, None)
         found.append(
             PeriodOutcome(

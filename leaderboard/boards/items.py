@@ -49,13 +49,16 @@ _item_schema = BulkItem()
 _submission_schema = SubmissionBody()
 
 
-class _FastItem(msgspec.Struct, forbid_unknown_fields=True):
+class _FastSubmission(msgspec.Struct, forbid_unknown_fields=True):
     player: str
     score: msgspec.Raw
-    board: str = ""
     subscore: msgspec.Raw = _NOTHING
     at: str | None = None
     metadata: msgspec.Raw = _NOTHING
+
+
+class _FastItem(_FastSubmission, forbid_unknown_fields=True):
+    board: str = ""
 
 
 class _FastBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,6 +67,7 @@ class _FastBody(msgspec.Struct, forbid_unknown_fields=True):
 
 _fast_body = msgspec.json.Decoder(_FastBody)
 _fast_lines = msgspec.json.Decoder(_FastItem)
+_fast_submission = msgspec.json.Decoder(_FastSubmission)
 
 
 class _OddError(Exception):
@@ -107,6 +111,14 @@ def read_submission(document: Any) -> Submission:
         return _submission(_submission_schema.load(document))
     except ValidationError as error:
         raise InvalidInput("The submission is not acceptable.", fields=flatten(error.messages)) from error
+
+
+def read_plain_submission(body: bytes) -> Submission | None:
+    """One submission from its JSON; None for anything odd, which `read_submission` has to look at."""
+    try:
+        return _fast(_fast_submission.decode(body))
+    except (msgspec.MsgspecError, _OddError, RecursionError, ValueError):
+        return None
 
 
 def read_line(index: int, line: bytes, board: str | None = None) -> Item | Rejection:
@@ -169,14 +181,17 @@ def _check_metadata(text: str) -> None:
 def _fast_item(index: int, item: _FastItem) -> Item:
     if not item.board:
         raise _OddError
-    submission = Submission(
-        item.player,
-        _numeral(bytes(item.score)),
-        None if item.subscore is _NOTHING or item.subscore == _NULL else _numeral(bytes(item.subscore)),
-        None if item.at is None else parse_time(item.at),
-        None if item.metadata is _NOTHING or item.metadata == _NULL else _metadata(bytes(item.metadata)),
+    return Item(index, item.board, _fast(item))
+
+
+def _fast(found: _FastSubmission) -> Submission:
+    return Submission(
+        found.player,
+        _numeral(bytes(found.score)),
+        None if found.subscore is _NOTHING or found.subscore == _NULL else _numeral(bytes(found.subscore)),
+        None if found.at is None else parse_time(found.at),
+        None if found.metadata is _NOTHING or found.metadata == _NULL else _metadata(bytes(found.metadata)),
     )
-    return Item(index, item.board, submission)
 
 
 def _numeral(raw: bytes) -> str:

@@ -38,6 +38,7 @@ from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownPlayer
 from leaderboard.numerals import Literal, Score, exact, present
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
+from leaderboard.store.steps import Steps, finish
 
 _MOST_TRIES = 5
 Bin = tuple[Score, Score, int]  # from, to, how many scores
@@ -64,9 +65,13 @@ class Rankings:
 
     def top(self, view: View, limit: int, cursor: str | None = None) -> Page:
         """The best entries, or those behind a cursor. Raises InvalidInput for a cursor of something else."""
+        return finish(self._store, self.top_steps(view, limit, cursor))
+
+    def top_steps(self, view: View, limit: int, cursor: str | None = None) -> Steps[Page]:
+        """The same as steps."""
         after = cursors.read(cursor, view.board.born, view.period) if cursor else ()
         asked = call("top", view, view.board.ties, limit + 1, flag(view), *after)
-        stamp, index, rank, rows, metadata = self._read(view, asked)
+        stamp, index, rank, rows, metadata = yield from self._steps(view, asked)
         entries = read_entries(view, rank, int(index), rows, metadata)
         more = None
         if len(entries) > limit:
@@ -76,7 +81,12 @@ class Rankings:
 
     def player(self, view: View, player: str, around: int = 0) -> Standing:
         """One player's standing, with `around` rows around it. Raises UnknownPlayer."""
-        standing = read_standing(view, player, self._read(view, player_call(view, player, around)))
+        return finish(self._store, self.player_steps(view, player, around))
+
+    def player_steps(self, view: View, player: str, around: int = 0) -> Steps[Standing]:
+        """The same as steps."""
+        asked = player_call(view, player, around)
+        standing = read_standing(view, player, (yield from self._steps(view, asked)))
         if standing is None:
             raise UnknownPlayer(player)
         return standing
@@ -141,13 +151,16 @@ class Rankings:
 
     def rank(self, view: View, score: Literal, subscore: Literal | None) -> tuple[Stamp, int]:
         """The rank that a score would have were it submitted now; nothing is written. Raises OrderingError."""
+        return finish(self._store, self.rank_steps(view, score, subscore))
+
+    def rank_steps(self, view: View, score: Literal, subscore: Literal | None) -> Steps[tuple[Stamp, int]]:
+        """The same as steps."""
         placed = view.board.ordering.place(score, subscore, _milliseconds(view.now))
         # A newcomer stands behind its equals where the first is ahead, before them where the last is.
         behind_equals = view.board.definition["ties"] == "first"
         end = key_text(placed.ceil) if behind_equals else "(" + key_text(placed.floor)
-        stamp, counts, *_ = self._read(
-            view, call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
-        )
+        asked = call("counts", view, "1" if view.board.ties == "dense" else "0", "-inf", end)
+        stamp, counts, *_ = yield from self._steps(view, asked)
         return stamp, counts[0] + 1
 
     def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, Score | None]:
@@ -189,8 +202,11 @@ class Rankings:
 
     def _read(self, view: View, asked: Call) -> tuple[Any, ...]:
         """The stamp and the rest of the answer. Raises BoardsChanged when the view's board is out of date."""
+        return finish(self._store, self._steps(view, asked))
+
+    def _steps(self, view: View, asked: Call) -> Steps[tuple[Any, ...]]:
         for _ in range(_MOST_TRIES):
-            answer = self._store.run(asked.script, asked.keys, asked.args)
+            (answer,) = yield [asked]
             if is_stale(view, answer):
                 raise BoardsChanged(view.board.name)
             try:

@@ -56,6 +56,10 @@ class Registry:
         board = self._cached.get((game, name))
         return board if board is not None else self.fresh(game, name)
 
+    def known(self, game: str, name: str) -> Board | None:
+        """The same without asking anybody: None where this process does not know it."""
+        return self._cached.get((game, name))
+
     def fresh(self, game: str, name: str) -> Board:
         """The board as it is now. Raises UnknownBoard."""
         self._cached.pop((game, name), None)

@@ -105,9 +105,9 @@ class Submissions:
         pending = list(chunks)
         for attempt in range(_MOST_TRIES):
             for chunk in pending:
-                self._prepare(game, chunk, context, fresh=attempt > 0 and chunk.status == "stale")
+                self.prepare(game, chunk, context, fresh=attempt > 0 and chunk.status == "stale")
             pending = [chunk for chunk in pending if chunk.batch is not None]
-            calls = [self._call(chunk, marking, place) for chunk in pending]
+            calls = [self.call_of(chunk, marking, place) for chunk in pending]
             if not calls:
                 return
             resend = marking is not None or place is not None
@@ -120,7 +120,8 @@ class Submissions:
                 self._learn(chunk, context.now)
         raise StoreUnavailable("The board keeps changing; try again.")
 
-    def _prepare(self, game: str, chunk: Chunk, context: Context, *, fresh: bool) -> None:
+    def prepare(self, game: str, chunk: Chunk, context: Context, *, fresh: bool = False) -> None:
+        """Makes the batch of a chunk, as of now; what the board cannot take is refused. Raises Unavailable."""
         chunk.batch, chunk.refused, chunk.taken = None, [], []
         try:
             board = self._registry.fresh(game, chunk.board) if fresh else self._registry.get(game, chunk.board)
@@ -156,7 +157,8 @@ class Submissions:
         chunk.gone |= self._revival.reopen(board, missing, now)
         chunk.absent |= dict.fromkeys(missing, int(drops))
 
-    def _call(self, chunk: Chunk, marking: Marking | None, place: dict[str, Any] | None) -> Call:
+    def call_of(self, chunk: Chunk, marking: Marking | None, place: dict[str, Any] | None = None) -> Call:
+        """The script call of a chunk that is prepared."""
         batch = chunk.batch
         assert batch is not None  # noqa: S101 - only prepared chunks are called
         if place is not None:

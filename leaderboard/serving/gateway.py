@@ -1,32 +1,62 @@
-"""The service as one ASGI app."""
+"""The service as one ASGI app: the short way first, then Flask."""
 
+import asyncio
 from typing import Any
 
+from leaderboard.api.replies import Reply
 from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
+from leaderboard.serving.lane import Hot, Lane
 
 _WITHOUT_BODY = ("GET", "HEAD")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Gateway:
     """Takes every request of a worker."""
 
-    def __init__(self, app: Any, threads: int) -> None:
-        self._bridge = Bridge(app, threads)
+    def __init__(self, app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """`app`: Flask's, with the services in its `extensions`."""
+        services = app.extensions["leaderboard"]
+        self.lane = Lane(services, loop)
+        self._bridge = Bridge(app, services.settings.threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        first = None
-        if not _holds_back(scope):
+        first, body = None, None
+        if scope["method"] not in _WITHOUT_BODY and not _holds_back(scope):
             first = await receive()  # mostly it is all of the body, and there already
+            if first["type"] == "http.request" and not first.get("more_body"):
+                body = first.get("body", b"")
+        taken = self.lane.take(scope, body)
+        if taken is not None:
+            reply = taken.reply if isinstance(taken.reply, Reply) else await taken.reply
+            if reply is not None:
+                await _send_reply(taken.hot, reply, send)
+                return
         await self._bridge(scope, receive, send, first)
 
     def close(self) -> None:
         """Waits for the requests that run."""
+        self.lane.close()
         self._bridge.close()
 
 
+async def _send_reply(hot: Hot, reply: Reply, send: Send) -> None:
+    if_none_match = hot.headers.get(b"if-none-match")
+    if if_none_match is not None:
+        reply = reply.unless(if_none_match.decode("latin-1"))
+    headers = [
+        *((name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"x-request-id", hot.request_id.encode()),
+        _NOSNIFF,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
 def _holds_back(scope: Scope) -> bool:
-    """Whether the client sends no body before it is asked to, or none at all."""
-    return scope["method"] in _WITHOUT_BODY or any(name == b"expect" for name, _ in scope["headers"])
+    """Whether the client sends no body before it is asked to."""
+    return any(name == b"expect" for name, _ in scope["headers"])

@@ -117,8 +117,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         self.wsgi = self.app.wsgi()
-        services = self.wsgi.extensions["leaderboard"]
-        self.asgi = Gateway(self.wsgi, services.settings.threads)
+        self.asgi = Gateway(self.wsgi, self.loop)
 
     async def _serve(self) -> None:
         ssl = self._get_ssl_context()

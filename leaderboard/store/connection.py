@@ -38,6 +38,7 @@ class Store:
         self.client = client
         self._once = once or client
         self._in_memory = in_memory
+        self._loaded: set[str] = set()  # scripts that the store was given
 
     @classmethod
     def connect(cls, settings: Settings, url: str) -> "Store":
@@ -79,23 +80,39 @@ class Store:
     def run_all(self, calls: Sequence[Call], *, resend: bool = True) -> list[Any]:
         """Calls several scripts in one round trip, in order.
 
-        Their first uses carry the text along, so that no later call can find its script missing. Raises
-        StoreUnavailable; then some of them may have run.
+        A script's first use carries its text along. Where the store has forgotten one since, those calls did nothing,
+        and are made once more after the others. Raises StoreUnavailable; then some of them may have run.
         """
         if len(calls) == 1:
             return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
         client = self.client if resend else self._once
-        seen: set[str] = set()
         with translated():
-            pipeline = client.pipeline(transaction=False)
-            for call in calls:
-                script = self._script(call.script)
-                if call.script in seen:
-                    pipeline.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
-                else:
-                    pipeline.eval(script.text, len(call.keys), *call.keys, *call.args)
-                seen.add(call.script)
-            return list(pipeline.execute())
+            answers = self._send(client, calls)
+            forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if forgotten:
+                self._loaded.clear()
+                again = self._send(client, [calls[number] for number in forgotten])
+                for number, answer in zip(forgotten, again, strict=True):
+                    answers[number] = answer
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+        return answers
+
+    def _send(self, client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
+        """The calls' answers, errors of the store among them."""
+        seen = self._loaded.copy()
+        pipeline = client.pipeline(transaction=False)
+        for call in calls:
+            script = self._script(call.script)
+            if call.script in seen:
+                pipeline.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
+            else:
+                pipeline.eval(script.text, len(call.keys), *call.keys, *call.args)
+            seen.add(call.script)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        self._loaded = seen
+        return answers
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the store answers."""

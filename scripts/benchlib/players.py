@@ -3,14 +3,22 @@
 Ids and scores all have the same width, so that requests are made from templates and bulk ones patched in place.
 """
 
+import math
 import random
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
+from benchlib.zipf import Zipf
+
+Drawn = Literal["uniform", "zipf"]
 IMPROVING = 0.1  # share of submissions that are a personal best
-_LOWEST, _HIGHEST, _MOST_BELOW, _MOST_ABOVE = 2_000_000, 6_000_000, 900_000, 1000  # seven digits, whatever is played
-_PLACEHOLDER = 7_777_777
+MOST = 10_000_000
+_LOWEST, _HIGHEST, _MOST_BELOW, _MOST_ABOVE = 20_000_000, 60_000_000, 9_000_000, 100  # eight digits, whatever is played
+_PLACEHOLDER = 77_777_777
+_POOL = 131_072
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Players:
@@ -18,54 +26,86 @@ class Players:
 
     def __init__(self, count: int, seed: int = 1) -> None:
         self._random = random.Random(seed)
+        self._seed = seed
+        self._zipf: list[int] = []
         self.count = count
         self.best = array("q", (self._random.randrange(_LOWEST, _HIGHEST) for _ in range(count)))
 
     @staticmethod
     def name(number: int) -> str:
         """A player's id."""
-        return f"player-{number:06d}"
+        return f"player-{number:07d}"
 
-    def random(self) -> int:
-        """Any player, all alike."""
-        return int(self._random.random() * self.count)
+    def draws(self, drawn: Drawn) -> Iterator[int]:
+        """Players without end: all alike, or a few much more often than the others (Zipf, exponent 1)."""
+        if drawn == "zipf":
+            self._zipf = self._zipf or self._drawn_by_zipf()
+            while True:
+                yield from self._zipf
+        chance, count = self._random.random, self.count
+        while True:
+            yield int(chance() * count)
 
     def improve(self, player: int) -> int:
         """A score above the player's best, which it becomes."""
         self.best[player] += 1 + int(self._random.random() * _MOST_ABOVE)
         return self.best[player]
 
-    def attempt(self) -> tuple[int, int]:
-        """Some player's next score: mostly no personal best."""
-        player = self.random()
-        if self._random.random() < IMPROVING:
-            return player, self.improve(player)
-        return player, self.best[player] - int(self._random.random() * _MOST_BELOW)
+    def attempts(self, drawn: Drawn, improving: float = IMPROVING) -> Iterator[tuple[int, int]]:
+        """Players and their next scores, of which that share is a personal best."""
+        chance, best = self._random.random, self.best
+        for player in self.draws(drawn):
+            if chance() < improving:
+                yield player, self.improve(player)
+            else:
+                yield player, best[player] - int(chance() * _MOST_BELOW)
 
     def chunks(self, size: int) -> Iterator[Sequence[int]]:
         """All players, so many at a time."""
         for start in range(0, self.count, size):
             yield range(start, min(start + size, self.count))
 
-    def bulks(self, item: Callable[[int, int], bytes], size: int, pool: int = 64) -> Iterator[bytes]:
-        """Endless bulks of `size` items, as many of them improving as among single submissions.
+    def bulks(
+        self, item: Callable[[int, int], bytes], size: int, *, drawn: Drawn = "uniform", improving: float = IMPROVING
+    ) -> Iterator[bytes]:
+        """Endless bulks of `size` items, of which that share is a personal best.
 
-        They are rendered once; each time one is used again, only the improving scores are put in anew.
+        A pool of them is rendered once; each time one is used again, only the improving scores are put in anew. Drawn
+        evenly, nobody is in the pool twice.
         """
         width = len(item(0, _PLACEHOLDER))
         places = [found.start() for found in re.finditer(str(_PLACEHOLDER).encode(), item(0, _PLACEHOLDER))]
-        bulks = [self._bulk(item, size) for _ in range(pool)]
+        bulks = list(self._pool(item, size, drawn, improving))
         while True:
-            for body, improving in bulks:
-                for at, player in improving:
+            for body, better in bulks:
+                for at, player in better:
                     score = b"%d" % self.improve(player)
                     for place in places:
                         start = at * width + place
                         body[start : start + len(score)] = score
                 yield bytes(body)
 
-    def _bulk(self, item: Callable[[int, int], bytes], size: int) -> tuple[bytearray, list[tuple[int, int]]]:
-        chosen = self._random.sample(range(self.count), size)
-        improving = self._random.sample(range(size), round(size * IMPROVING))
-        body = b"".join(item(player, self.best[player] - self._random.randrange(_MOST_BELOW)) for player in chosen)
-        return bytearray(body), [(at, chosen[at]) for at in improving]
+    def _pool(
+        self, item: Callable[[int, int], bytes], size: int, drawn: Drawn, improving: float
+    ) -> Iterator[tuple[bytearray, list[tuple[int, int]]]]:
+        bulks = max(1, min(_POOL, self.count) // size)
+        if drawn == "zipf":
+            draw = self.draws(drawn)
+            chosen = [next(draw) for _ in range(bulks * size)]
+        else:
+            chosen = self._random.sample(range(self.count), bulks * size)
+        for start in range(0, len(chosen), size):
+            some = chosen[start : start + size]
+            body = b"".join(item(player, self.best[player] - self._random.randrange(_MOST_BELOW)) for player in some)
+            yield (
+                bytearray(body),
+                [(at, some[at]) for at in self._random.sample(range(size), round(size * improving))],
+            )
+
+    def _drawn_by_zipf(self) -> list[int]:
+        """Who is how active has nothing to do with ids and scores: the ranks are spread over all players."""
+        step = int(self.count * _GOLDEN) | 1
+        while math.gcd(step, self.count) != 1:
+            step += 2
+        zipf = Zipf(self.count, seed=self._seed)
+        return [(zipf.draw() * step) % self.count for _ in range(_POOL)]

@@ -1,0 +1,89 @@
+"""Single submissions of many requests, taken together: those to one board in one script call, all in one round trip.
+
+Only what goes as expected ends here. Everything else is left as it was, for `Submissions.submit` to take or refuse.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from leaderboard.boards.batches import Context, Submission
+from leaderboard.boards.chunks import Chunk, Item, details_of_each, outcomes
+from leaderboard.boards.definition import Board
+from leaderboard.boards.submissions import Result, Submissions
+from leaderboard.errors import LeaderboardError, StoreUnavailable
+from leaderboard.reports import Marking
+from leaderboard.store.connection import Store
+from leaderboard.store.scripts import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one request asks."""
+
+    board: Board
+    submission: Submission
+    ranks: frozenset[str]
+    by_client: bool
+    marking: Marking | None
+
+
+Outcome = Result | StoreUnavailable | None
+_Group = tuple[Order, list[Item]]
+
+
+class Together:
+    """Takes them."""
+
+    def __init__(self, store: Store, submissions: Submissions) -> None:
+        self._store = store
+        self._submissions = submissions
+
+    def submit(self, orders: Sequence[Order], now: datetime) -> list[Outcome]:
+        """What became of each. None: nothing was written; StoreUnavailable: it may have been."""
+        plain: dict[Any, _Group] = {}
+        marked: list[_Group] = []
+        for number, order in enumerate(orders):
+            item = Item(number, order.board.name, order.submission)
+            if order.marking is not None:  # its marker is that of a whole call
+                marked.append((order, [item]))
+                continue
+            same = (order.board.game, order.board.name, order.ranks, order.by_client)
+            plain.setdefault(same, (order, []))[1].append(item)
+        outcomes_of: list[Outcome] = [None] * len(orders)
+        self._send(list(plain.values()), now, outcomes_of, resend=False)
+        self._send(marked, now, outcomes_of, resend=True)
+        return outcomes_of
+
+    def _send(self, groups: Sequence[_Group], now: datetime, found: list[Outcome], *, resend: bool) -> None:
+        chunks: list[Chunk] = []
+        calls: list[Call] = []
+        for order, items in groups:
+            chunk = Chunk(order.board.name, 0, items)
+            with suppress(LeaderboardError):
+                context = Context(now, ranks=order.ranks, by_client=order.by_client)
+                self._submissions.prepare(order.board.game, chunk, context)
+            if chunk.taken:
+                chunks.append(chunk)
+                calls.append(self._submissions.call_of(chunk, order.marking))
+        try:
+            answers = self._store.run_all(calls, resend=resend) if calls else []
+        except StoreUnavailable as error:
+            for chunk in chunks:
+                for number in chunk.taken:
+                    found[number] = error
+            return
+        for chunk, answer in zip(chunks, answers, strict=True):
+            chunk.settle(answer)
+            _put_down(chunk, found)
+
+
+def _put_down(chunk: Chunk, found: list[Outcome]) -> None:
+    if chunk.status != "done" or chunk.batch is None:
+        return
+    board = chunk.batch.board
+    for number, letter, shown, details in details_of_each(chunk):
+        if letter != "x":
+            found[number] = Result(board, None, letter == "u", outcomes(board, shown, details), None, board.born)

@@ -1,0 +1,249 @@
+"""The short way for the requests there are most of: single submissions, tops, players, ranks.
+
+It answers what is plainly right and goes as expected, by the same views as Flask does; everything else (an odd path or
+body, an unknown key, a stale board, any refusal) it leaves, having changed nothing, to the long way, which says what is
+wrong. Requests of the same moment share script calls and round trips.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from marshmallow import Schema
+
+from leaderboard.api import bulk, rankings, scores, views
+from leaderboard.api.operations import BODY_BYTES, Call, Operation, load
+from leaderboard.api.replies import Answer, Reply, problem_of, reply_of
+from leaderboard.boards import items
+from leaderboard.boards.together import Order
+from leaderboard.boards.windows import Window
+from leaderboard.errors import LeaderboardError, StoreUnavailable
+from leaderboard.fields import check_player
+from leaderboard.games.access import Identity
+from leaderboard.services import Services
+from leaderboard.serving.bridge import Scope
+from leaderboard.serving.combining import Combiner
+from leaderboard.serving.tops import Key, Tops
+from leaderboard.store.steps import Steps, finish_together
+
+_PREFIX = b"/v1/boards/"
+_MOST_TOGETHER = 64
+_PLAIN_QUERY = re.compile(rb"[A-Za-z0-9_=&.,:-]*")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_HEADERS = frozenset(
+    (
+        *(b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"if-none-match"),
+        *(b"cache-control", b"x-request-id"),
+    )
+)
+_READS = {
+    b"top": "/boards/{board}/top",
+    b"rank": "/boards/{board}/rank",
+    b"players": "/boards/{board}/players/{player}",
+}
+
+
+def _operation(method: str, path: str) -> Operation:
+    known = [*rankings.OPERATIONS, *scores.OPERATIONS]
+    return next(one for one in known if (one.method, one.path) == (method, path))
+
+
+_SUBMIT = _operation("POST", "/boards/{board}/scores")
+_OPERATIONS = {name: _operation("GET", path) for name, path in _READS.items()}
+
+
+@dataclass(slots=True)
+class Hot:
+    """A request that may go the short way."""
+
+    operation: Operation
+    call: Call
+    target: str  # the path, decoded
+    query: bytes
+    headers: dict[bytes, bytes]
+    request_id: str
+
+
+@dataclass(slots=True)
+class _Submit:
+    hot: Hot
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that goes the short way, and its reply, there or to come; None sends it the long way after all."""
+
+    hot: Hot
+    reply: Reply | Awaitable[Reply | None]
+
+
+class Lane:
+    """The short way of one worker."""
+
+    def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
+        self._services = services
+        self._reads: Combiner[Hot, Reply | None] = Combiner(loop, self._read, "reads", _MOST_TOGETHER)
+        self._writes: Combiner[_Submit, Reply | None] = Combiner(loop, self._write, "writes", _MOST_TOGETHER)
+        staleness = services.settings.read_staleness_ms / 1000
+        self.tops = Tops(staleness, loop.time)
+        self._keeps_tops = staleness > 0
+
+    def take(self, scope: Scope, body: bytes | None) -> "Taken | None":
+        """How a request is answered; None where it has to go the long way.
+
+        `body`: all of it, or None where it is not there yet.
+        """
+        raw_path: bytes = scope["raw_path"]
+        if not raw_path.startswith(_PREFIX):
+            return None
+        board, _, rest = raw_path[len(_PREFIX) :].partition(b"/")
+        kind, _, player = rest.partition(b"/")
+        try:
+            if scope["method"] == "GET" and kind in _OPERATIONS and bool(player) == (kind == b"players"):
+                hot = self._hot(scope, _OPERATIONS[kind], board, player)
+                return self._answer_read(hot, (hot.call.game, raw_path, hot.query), kind == b"top") if hot else None
+            if scope["method"] == "POST" and rest == b"scores" and body is not None:
+                hot = self._hot(scope, _SUBMIT, board, b"")
+                submit = self._submit(hot, body) if hot else None
+                return Taken(submit.hot, self._writes.put(submit)) if submit else None
+        except (LeaderboardError, ValueError):
+            pass
+        return None
+
+    def close(self) -> None:
+        """Waits for what was taken."""
+        self._reads.close()
+        self._writes.close()
+
+    def _answer_read(self, hot: Hot, key: Key, is_top: bool) -> "Taken":  # noqa: FBT001 - private
+        if not is_top or not self._keeps_tops:
+            return Taken(hot, self._reads.put(hot))
+        if b"no-cache" in hot.headers.get(b"cache-control", b""):
+            return Taken(hot, self._built_for(hot, key))
+        kept = self.tops.get(key, hot.call.now)
+        if kept is None:
+            return Taken(hot, self.tops.wait(key, _true_until(hot.call), lambda: self._reads.put(hot)))
+        if self.tops.is_due(key):
+            self.tops.refresh(key, _true_until(hot.call), lambda: self._reads.put(hot))
+        return Taken(hot, kept)
+
+    async def _built_for(self, hot: Hot, key: Key) -> Reply | None:
+        """The answer as it is now, which whoever may have an older one then gets as well."""
+        ends, began = _true_until(hot.call), asyncio.get_running_loop().time()
+        reply = await self._reads.put(hot)
+        if reply is not None and reply.status == 200:
+            self.tops.keep(key, reply, ends, asyncio.get_running_loop().time() - began)
+        return reply
+
+    def _hot(self, scope: Scope, operation: Operation, board: bytes, player: bytes) -> Hot | None:
+        """The request as the views take it. Raises LeaderboardError, ValueError."""
+        headers = _headers(scope)
+        query: bytes = scope["query_string"]
+        if headers is None or _PLAIN_QUERY.fullmatch(query) is None or b"%" in board:
+            return None
+        identity = self._identity(headers)
+        if identity is None or (board_known := board.decode("ascii")) is None:
+            return None
+        if self._services.registry.known(identity.game, board_known) is None:
+            return None
+        path = {"board": board_known}
+        if player:
+            path["player"] = unquote_to_bytes(player).decode()
+            check_player(path["player"])
+        call = Call(self._services, identity, self._services.clock(), None, _query_of(operation.query, query), path)
+        return Hot(operation, call, scope["path"], query, headers, _request_id(headers))
+
+    def _identity(self, headers: dict[bytes, bytes]) -> Identity | None:
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        return self._services.access.known(key.decode("latin-1")) if scheme == b"Bearer" else None
+
+    def _submit(self, hot: Hot, body: bytes) -> _Submit | None:
+        headers, call = hot.headers, hot.call
+        if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
+            return None
+        submission = items.read_plain_submission(body) if len(body) <= BODY_BYTES else None
+        board = self._services.registry.known(call.game, call.path["board"])
+        if submission is None or board is None:
+            return None
+        marking = None
+        if b"idempotency-key" in headers:
+            asked = bulk.Asked(call.identity.key_id, "POST", hot.target, hot.query)
+            key = headers[b"idempotency-key"].decode("latin-1")
+            marking = bulk.marking_of(asked, key, "application/json", body, self._services.plans.lifetime_ms)
+        ranks = scores.ranks_of(call.query.get("ranks"), board)
+        return _Submit(hot, Order(board, submission, ranks, call.is_client, marking))
+
+    def _write(self, submits: Sequence[_Submit]) -> list[Reply | None]:
+        results = self._services.together.submit([one.order for one in submits], self._services.clock())
+        replies: list[Reply | None] = []
+        for one, result in zip(submits, results, strict=True):
+            if result is None:
+                replies.append(None)
+            elif isinstance(result, StoreUnavailable):
+                replies.append(problem_of(result, one.hot.request_id))
+            else:
+                answer = Answer(scores.submit_document(one.order.submission, result))
+                replies.append(reply_of(answer, "POST", one.hot.target, one.hot.query))
+        return replies
+
+    def _read(self, hots: Sequence[Hot]) -> list[Reply | None]:
+        found = finish_together(self._services.store, [_steps(one) for one in hots])
+        replies: list[Reply | None] = []
+        for one, answer in zip(hots, found, strict=True):
+            if isinstance(answer, StoreUnavailable):
+                replies.append(problem_of(answer, one.request_id))
+            elif isinstance(answer, LeaderboardError):
+                replies.append(None)
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                replies.append(reply_of(answer, "GET", one.target, one.query))
+        return replies
+
+
+def _steps(hot: Hot) -> Steps[Answer]:
+    made = hot.operation.view(hot.call)
+    return (yield from made) if isinstance(made, Generator) else made
+
+
+def _true_until(call: Call) -> datetime | None:
+    """When the same question has another answer, whatever is submitted: at the end of a period. Raises InvalidInput."""
+    view = views.view_of(call)
+    period = view.period.as_of if isinstance(view.period, Window) else view.period
+    current = view.board.calendar.containing(period.name, call.now)
+    return min((one.end for one in (period, current) if one.end is not None and one.end > call.now), default=None)
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes] | None:
+    """The headers that matter; None where one of them comes twice."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _HEADERS:
+            if name in found:
+                return None
+            found[name] = value
+    return found
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return f"{random.getrandbits(64):016x}"
+
+
+@lru_cache(maxsize=10_000)
+def _query_of(schema: type[Schema], query: bytes) -> Any:
+    """What a query asks. Raises LeaderboardError, ValueError."""
+    pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("given twice")
+    return load(schema(), values)
