@@ -83,12 +83,14 @@ class Chunk:
         self.shown = [tuple(one) for one in shown]
 
 
-def details_of_each(chunk: Chunk) -> Iterator[tuple[int, str, list[tuple[str, str, bool]], list[str]]]:
+def details_of_each(chunk: Chunk) -> Iterator[tuple[int, str, Sequence[tuple[str, str, bool]], list[str]]]:
     """Of every item that was tried: its index, its letter, what it shows, and its part of the details."""
     assert chunk.batch is not None  # noqa: S101 - only what was sent has been tried
     start = 0
     for place, (index, letter) in enumerate(zip(chunk.taken, chunk.letters, strict=True)):
-        shown = [(period.name, period.id, show == 2) for period, show in chunk.batch.steps(place)]
+        shown: list[tuple[str, str, bool]] = [
+            (period.name, period.id, show == 2) for period, show in chunk.batch.steps(place)
+        ]
         end = start + (_DETAILS * len(shown) if letter != "x" else 0)
         yield index, letter, shown, chunk.details[start:end]
         start = end

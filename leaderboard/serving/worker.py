@@ -5,6 +5,7 @@ workers; and a worker that ends closes those that are idle rather than wait for 
 """
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -19,6 +20,8 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from leaderboard.serving.gateway import Gateway
 
+# The base class keeps there what it finds of its C parser, and looks there, which a subclass that asks first prevents.
+ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001
 _MOMENT_SECONDS = 0.00005
 _BEAT_SECONDS = 1.0
 
@@ -118,6 +121,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         self.wsgi = self.app.wsgi()
         self.asgi = Gateway(self.wsgi, self.loop)
+        # What is there by now stays; to look through all of it would stop the worker for 40 ms each time.
+        gc.collect()
+        gc.freeze()
 
     async def _serve(self) -> None:
         ssl = self._get_ssl_context()
