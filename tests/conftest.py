@@ -1,12 +1,11 @@
 """Fixtures: a private Valkey a run, and the same tests on fakeredis; a clock under control; a fresh game a test."""
 
-import json
 import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,14 @@ import hypothesis
 import pytest
 from flask import Flask
 from hypothesis import Phase
+from werkzeug.test import EnvironBuilder
 
 from leaderboard.app import create_app
 from leaderboard.config import Settings
 from leaderboard.services import Services
 from leaderboard.store.embedded import EmbeddedStore
 from tests.archive import postgres
+from tests.front import Front, Reply
 
 hypothesis.settings.register_profile("no-shrink", phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
@@ -42,19 +43,6 @@ class FakeClock:
         self._at += timedelta(**parts)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer, its numbers exact."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body, parse_float=Decimal)
-
-
 @dataclass
 class Service:
     """The app over HTTP, as one game calls it."""
@@ -63,6 +51,8 @@ class Service:
     clock: FakeClock
     game: str = ""
     keys: dict[str, str] = field(default_factory=dict)
+    one_thread: bool = False  # for tests that watch the thread they run in
+    _turns: Iterator[int] = field(default_factory=count)
 
     @property
     def services(self) -> Services:
@@ -89,10 +79,24 @@ class Service:
             self.clock.set(now)
         sent = {"Authorization": f"Bearer {self.keys.get(key, key)}"} if key else {}
         sent |= headers or {}
-        response = self.app.test_client().open(
-            path, method=method, json=json, data=data, headers=sent, query_string=query
-        )
+        builder = EnvironBuilder(path=path, method=method, json=json, data=data, headers=sent, query_string=query)
+        try:
+            use_front = next(self._turns) % 2 and not self.one_thread
+            return self.front.ask(builder) if use_front else self._ask_flask(builder)
+        finally:
+            builder.close()
+
+    def _ask_flask(self, builder: EnvironBuilder) -> Reply:
+        response = self.app.test_client().open(builder)
         return Reply(response.status_code, response.headers, response.get_data())
+
+    @property
+    def front(self) -> Front:
+        """The same app as a worker of gunicorn serves it; every other request goes there."""
+        found: Front | None = self.app.extensions.get("test_front")
+        if found is None:
+            found = self.app.extensions["test_front"] = Front(self.app)
+        return found
 
     def get(self, path: str, **kwargs: Any) -> Any:
         reply = self.request("GET", "/v1" + path, **kwargs)
@@ -149,7 +153,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 def app(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The app over that store, and SQLite."""
     clock = FakeClock()
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), redis_url=store_url)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), redis_url=store_url, read_staleness_ms=0)
     app = create_app(settings, clock=clock.now)
     app.extensions["test_clock"] = clock
     yield app

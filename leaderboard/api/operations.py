@@ -20,7 +20,7 @@ from werkzeug.routing import BaseConverter
 from leaderboard import jsontext
 from leaderboard.api import bodies, problems
 from leaderboard.api.replies import Answer, reply_of
-from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, Unauthenticated
+from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, NotFound, Unauthenticated
 from leaderboard.fields import BOARD_NAME, check_player, flatten
 from leaderboard.games.access import Identity
 from leaderboard.services import Services
@@ -138,7 +138,7 @@ def load(schema: Schema, document: Any) -> Any:
 
 
 def check_raw_path(environ: Mapping[str, Any]) -> None:
-    """Refuses a path that is no UTF-8, and a name with a slash that was percent-encoded.
+    """Refuses a path that is no UTF-8, that begins with two slashes, or has a name with a slash percent-encoded.
 
     Servers decode the path before routing, so the one that came is looked at where they keep it.
     """
@@ -146,6 +146,8 @@ def check_raw_path(environ: Mapping[str, Any]) -> None:
         environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8")
     except UnicodeError as error:
         raise InvalidInput("The path is not UTF-8.", code="invalid_path") from error
+    if environ.get("PATH_INFO", "").startswith("//"):  # which routing takes for one slash
+        raise NotFound("There is nothing here.", code="not_found")
     raw = (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").split("?", 1)[0]
     if "%2f" not in raw.lower():
         return

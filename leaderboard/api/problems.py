@@ -43,8 +43,7 @@ def from_http(error: HTTPException) -> Response:
 def from_bug(error: Exception) -> Response:
     """The response for what should not have happened; the log has the rest."""
     _log.error("unexpected error", exc_info=error)
-    detail = "Something unexpected happened; the log has it under this request_id."
-    return response_of(replies.problem(500, "internal_error", detail, g.get("request_id", "")))
+    return response_of(replies.problem(500, "internal_error", replies.UNEXPECTED, g.get("request_id", "")))
 
 
 def install(app: Flask) -> None:

@@ -20,6 +20,7 @@ STATUSES: dict[type[errors.LeaderboardError], int] = {
     errors.InvalidInput: 422,
     errors.Unavailable: 503,
 }
+UNEXPECTED = "Something unexpected happened; the log has it under this request_id."
 _REVALIDATE = "private, max-age=0, must-revalidate"
 
 

@@ -1,13 +1,17 @@
 """The service as one ASGI app: the short way first, then Flask."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
-from leaderboard.api.replies import Reply
+import structlog
+
+from leaderboard.api.replies import UNEXPECTED, Reply, problem
 from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
 from leaderboard.serving.lane import Hot, Lane
 
 _WITHOUT_BODY = ("GET", "HEAD")
+_log = structlog.get_logger(__name__)
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -31,7 +35,7 @@ class Gateway:
                 body = first.get("body", b"")
         taken = self.lane.take(scope, body)
         if taken is not None:
-            reply = taken.reply if isinstance(taken.reply, Reply) else await taken.reply
+            reply = taken.reply if isinstance(taken.reply, Reply) else await _outcome(taken.hot, taken.reply)
             if reply is not None:
                 await _send_reply(taken.hot, reply, send)
                 return
@@ -41,6 +45,14 @@ class Gateway:
         """Waits for the requests that run."""
         self.lane.close()
         self._bridge.close()
+
+
+async def _outcome(hot: Hot, coming: Awaitable[Reply | None]) -> Reply | None:
+    try:
+        return await coming
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: told as one, and logged
+        _log.error("unexpected error", exc_info=error, request_id=hot.request_id)
+        return problem(500, "internal_error", UNEXPECTED, hot.request_id)
 
 
 async def _send_reply(hot: Hot, reply: Reply, send: Send) -> None:

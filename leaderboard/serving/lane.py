@@ -23,7 +23,7 @@ from leaderboard.api.replies import Answer, Reply, problem_of, reply_of
 from leaderboard.boards import items
 from leaderboard.boards.together import Order
 from leaderboard.boards.windows import Window
-from leaderboard.errors import LeaderboardError, StoreUnavailable
+from leaderboard.errors import BoardsChanged, LeaderboardError, StoreUnavailable
 from leaderboard.fields import check_player
 from leaderboard.games.access import Identity
 from leaderboard.services import Services
@@ -197,12 +197,10 @@ class Lane:
         found = finish_together(self._services.store, [_steps(one) for one in hots])
         replies: list[Reply | None] = []
         for one, answer in zip(hots, found, strict=True):
-            if isinstance(answer, StoreUnavailable):
+            if isinstance(answer, StoreUnavailable) and not isinstance(answer, BoardsChanged):
                 replies.append(problem_of(answer, one.request_id))
-            elif isinstance(answer, LeaderboardError):
+            elif isinstance(answer, Exception):  # a read may be made once more, and told of as it should be
                 replies.append(None)
-            elif isinstance(answer, Exception):
-                raise answer
             else:
                 replies.append(reply_of(answer, "GET", one.target, one.query))
         return replies

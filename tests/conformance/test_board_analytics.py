@@ -8,6 +8,7 @@ import pytest
 
 from leaderboard.archive.copies import Copies
 from leaderboard.boards.housekeeping import Housekeeping
+from leaderboard.store.scripts import Call
 from tests.captures import capture
 from tests.conftest import START, Service
 from tests.periods.running import FreeRun
@@ -125,12 +126,12 @@ class Restless:
         self._left = times
         self._best = 100
 
-    def run(self, name: str, *args: Any, **more: Any) -> Any:
-        if name == "analysis" and self._left:
+    def run_all(self, calls: list[Call], **more: Any) -> list[Any]:
+        if calls[0].script == "analysis" and self._left:
             self._left -= 1
             self._best += 100
             self._service.submit(f"best {self._best}", self._best)
-        return self._store.run(name, *args, **more)
+        return self._store.run_all(calls, **more)
 
 
 @pytest.mark.parametrize(("times", "status"), [(3, 200), (4, 200), (9, 503)])

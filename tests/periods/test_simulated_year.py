@@ -18,6 +18,7 @@ _BY_HAND = range(_FIRST, _FIRST + int(os.environ.get("SIMULATED_YEARS", "0")))
 
 
 def live(service: Service, seed: int, monkeypatch: pytest.MonkeyPatch, operations: int = _OPERATIONS) -> None:
+    service.one_thread = True
     year = Year(service, seed, monkeypatch)
     try:
         for number in Life(year, operations).steps():
