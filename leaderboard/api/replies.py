@@ -52,6 +52,10 @@ class Reply:
         return Reply(304, kept, b"", self.etag)
 
 
+# What a short way comes to: a reply, the store away, or None: the long way has to be gone.
+Found = Reply | errors.StoreUnavailable | None
+
+
 def reply_of(answer: Answer, method: str, path: str, query: bytes) -> Reply:
     """The reply of an answer to such a request."""
     headers = dict(answer.headers)

@@ -22,8 +22,7 @@ class Item(msgspec.Struct, frozen=True):
     submission: Submission
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodOutcome:
+class PeriodOutcome(msgspec.Struct, frozen=True):
     """What a submission did in one period. Ranks are None where they were not asked for, or there is none."""
 
     name: str

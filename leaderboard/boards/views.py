@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import Period
 from leaderboard.boards.slots import end_ms
@@ -14,8 +16,7 @@ from leaderboard.numerals import Score
 from leaderboard.store.scripts import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):  # there are many, and a frozen dataclass takes its time
     """One row of a board."""
 
     rank: int

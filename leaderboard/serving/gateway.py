@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 
-from leaderboard.api.replies import UNEXPECTED, Reply, problem
+from leaderboard.api.replies import UNEXPECTED, Found, Reply, problem, problem_of
+from leaderboard.errors import StoreUnavailable
 from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
 from leaderboard.serving.lane import Hot, Lane
 
@@ -35,7 +36,8 @@ class Gateway:
                 body = first.get("body", b"")
         taken = self.lane.take(scope, body)
         if taken is not None:
-            reply = taken.reply if isinstance(taken.reply, Reply) else await _outcome(taken.hot, taken.reply)
+            found = taken.found
+            reply = found if isinstance(found, Reply) else await _reply(taken.hot, found)
             if reply is not None:
                 await _send_reply(taken.hot, reply, send)
                 return
@@ -47,12 +49,16 @@ class Gateway:
         self._bridge.close()
 
 
-async def _outcome(hot: Hot, coming: Awaitable[Reply | None]) -> Reply | None:
+async def _reply(hot: Hot, coming: Awaitable[Found]) -> Reply | None:
     try:
-        return await coming
+        found = await coming
     except Exception as error:  # noqa: BLE001 - a mistake of ours: told as one, and logged
         _log.error("unexpected error", exc_info=error, request_id=hot.request_id)
         return problem(500, "internal_error", UNEXPECTED, hot.request_id)
+    if not isinstance(found, StoreUnavailable):
+        return found
+    _log.warning("unavailable", detail=found.detail, cause=repr(found.__cause__), request_id=hot.request_id)
+    return problem_of(found, hot.request_id)
 
 
 async def _send_reply(hot: Hot, reply: Reply, send: Send) -> None:

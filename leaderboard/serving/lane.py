@@ -19,7 +19,7 @@ from marshmallow import Schema
 
 from leaderboard.api import bulk, rankings, scores, views
 from leaderboard.api.operations import BODY_BYTES, Call, Operation, load
-from leaderboard.api.replies import Answer, Reply, problem_of, reply_of
+from leaderboard.api.replies import Answer, Found, Reply, reply_of
 from leaderboard.boards import items
 from leaderboard.boards.together import Order
 from leaderboard.boards.windows import Window
@@ -81,7 +81,7 @@ class Taken:
     """A request that goes the short way, and its reply, there or to come; None sends it the long way after all."""
 
     hot: Hot
-    reply: Reply | Awaitable[Reply | None]
+    found: Reply | Awaitable[Found]
 
 
 class Lane:
@@ -89,8 +89,8 @@ class Lane:
 
     def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         self._services = services
-        self._reads: Combiner[Hot, Reply | None] = Combiner(loop, self._read, "reads", _MOST_TOGETHER)
-        self._writes: Combiner[_Submit, Reply | None] = Combiner(loop, self._write, "writes", _MOST_TOGETHER)
+        self._reads: Combiner[Hot, Found] = Combiner(loop, self._read, "reads", _MOST_TOGETHER)
+        self._writes: Combiner[_Submit, Found] = Combiner(loop, self._write, "writes", _MOST_TOGETHER)
         staleness = services.settings.read_staleness_ms / 1000
         self.tops = Tops(staleness, loop.time)
         self._keeps_tops = staleness > 0
@@ -134,13 +134,13 @@ class Lane:
             self.tops.refresh(key, _true_until(hot.call), lambda: self._reads.put(hot))
         return Taken(hot, kept)
 
-    async def _built_for(self, hot: Hot, key: Key) -> Reply | None:
+    async def _built_for(self, hot: Hot, key: Key) -> Found:
         """The answer as it is now, which whoever may have an older one then gets as well."""
         ends, began = _true_until(hot.call), asyncio.get_running_loop().time()
-        reply = await self._reads.put(hot)
-        if reply is not None and reply.status == 200:
-            self.tops.keep(key, reply, ends, asyncio.get_running_loop().time() - began)
-        return reply
+        found = await self._reads.put(hot)
+        if isinstance(found, Reply):
+            self.tops.keep(key, found, ends, asyncio.get_running_loop().time() - began)
+        return found
 
     def _hot(self, scope: Scope, operation: Operation, board: bytes, player: bytes) -> Hot | None:
         """The request as the views take it. Raises LeaderboardError, ValueError."""
@@ -180,30 +180,34 @@ class Lane:
         ranks = scores.ranks_of(call.query.get("ranks"), board)
         return _Submit(hot, Order(board, submission, ranks, call.is_client, marking))
 
-    def _write(self, submits: Sequence[_Submit]) -> list[Reply | None]:
+    def _write(self, submits: Sequence[_Submit]) -> list[Found]:
         results = self._services.together.submit([one.order for one in submits], self._services.clock())
-        replies: list[Reply | None] = []
+        replies: list[Found] = []
         for one, result in zip(submits, results, strict=True):
             if result is None:
                 replies.append(None)
             elif isinstance(result, StoreUnavailable):
-                replies.append(problem_of(result, one.hot.request_id))
+                replies.append(result)
             else:
                 answer = Answer(scores.submit_document(one.order.submission, result))
                 replies.append(reply_of(answer, "POST", one.hot.target, one.hot.query))
         return replies
 
-    def _read(self, hots: Sequence[Hot]) -> list[Reply | None]:
-        found = finish_together(self._services.store, [_steps(one) for one in hots])
-        replies: list[Reply | None] = []
-        for one, answer in zip(hots, found, strict=True):
-            if isinstance(answer, StoreUnavailable) and not isinstance(answer, BoardsChanged):
-                replies.append(problem_of(answer, one.request_id))
-            elif isinstance(answer, Exception):  # a read may be made once more, and told of as it should be
-                replies.append(None)
-            else:
-                replies.append(reply_of(answer, "GET", one.target, one.query))
-        return replies
+    def _read(self, hots: Sequence[Hot]) -> list[Found]:
+        # All of them are here before the first is read, so who asks the same may have the same: as of the last one of
+        # these, so that nobody gets a period that was over when they asked.
+        asked = {(one.call.game, one.target, one.query): one for one in hots}
+        found = finish_together(self._services.store, [_steps(one) for one in asked.values()])
+        made = {key: _found(one, answer) for (key, one), answer in zip(asked.items(), found, strict=True)}
+        return [made[one.call.game, one.target, one.query] for one in hots]
+
+
+def _found(hot: Hot, answer: Answer | Exception) -> Found:
+    if isinstance(answer, Answer):
+        return reply_of(answer, "GET", hot.target, hot.query)
+    if isinstance(answer, StoreUnavailable) and not isinstance(answer, BoardsChanged):
+        return answer
+    return None  # a read may be made once more, and be told of as it should
 
 
 def _steps(hot: Hot) -> Steps[Answer]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from leaderboard.api.replies import Reply
+from leaderboard.api.replies import Found, Reply
+from leaderboard.errors import StoreUnavailable
 
 Key = tuple[str, bytes, bytes]  # game, path, query
-Build = Callable[[], Awaitable[Reply | None]]
+Build = Callable[[], Awaitable[Found]]
 
 STALE_SECONDS: Final = 3600.0  # how old the last good answer may be
 _MOST_BYTES = 64 * 1024 * 1024
@@ -53,7 +54,7 @@ class Tops:
         self._staleness = staleness_seconds
         self._time = time
         self._kept: dict[Key, _Kept] = {}
-        self._flights: dict[Key, asyncio.Task[Reply | None]] = {}
+        self._flights: dict[Key, asyncio.Task[Found]] = {}
         self._bytes = 0
 
     def get(self, key: Key, now: datetime) -> Reply | None:
@@ -81,14 +82,14 @@ class Tops:
         self.figures.early += 1
         self._fly(key, ends, build)
 
-    async def wait(self, key: Key, ends: datetime | None, build: Build) -> Reply | None:
+    async def wait(self, key: Key, ends: datetime | None, build: Build) -> Found:
         """The answer that somebody builds, or this one; the last good one where that fails. None: nobody can."""
         self.figures.misses += 1
         flight = self._flights.get(key) or self._fly(key, ends, build)
-        reply = await asyncio.shield(flight)
-        if reply is not None and reply.status == 503:
-            return self._last_good(key, ends) or reply
-        return reply
+        found = await asyncio.shield(flight)
+        if isinstance(found, StoreUnavailable):
+            return self._last_good(key, ends) or found
+        return found
 
     def keep(self, key: Key, reply: Reply, ends: datetime | None, took: float) -> None:
         """Keeps an answer that was built as of now."""
@@ -98,20 +99,20 @@ class Tops:
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._kept)))
 
-    def _fly(self, key: Key, ends: datetime | None, build: Build) -> "asyncio.Task[Reply | None]":
+    def _fly(self, key: Key, ends: datetime | None, build: Build) -> "asyncio.Task[Found]":
         flight = asyncio.get_running_loop().create_task(self._build(key, ends, build))
         self._flights[key] = flight
         return flight
 
-    async def _build(self, key: Key, ends: datetime | None, build: Build) -> Reply | None:
+    async def _build(self, key: Key, ends: datetime | None, build: Build) -> Found:
         began = self._time()
         try:
-            reply = await build()
+            found = await build()
         finally:
             del self._flights[key]
-        if reply is not None and reply.status == 200:
-            self.keep(key, reply, ends, self._time() - began)
-        return reply
+        if isinstance(found, Reply):
+            self.keep(key, found, ends, self._time() - began)
+        return found
 
     def _last_good(self, key: Key, ends: datetime | None) -> Reply | None:
         kept = self._kept.get(key)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+import msgspec
+
 _INCLUDE = re.compile(r"^--#include (\w+\.lua)$", re.MULTILINE)
 _JSON_FOR_MSGPACK = "local cmsgpack = {unpack = cjson.decode}\n"
 
@@ -26,8 +28,7 @@ class Script:
     sha: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call of a script, ready to be sent."""
 
     script: str

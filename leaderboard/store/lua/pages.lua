@@ -14,7 +14,7 @@ local function add_page(answer, ties, start, count, with_metadata)
   local rows = count > 0 and redis.call('ZRANGE', KEYS[2], start, start + count - 1, 'WITHSCORES') or {}
   local rank, metadata = 0, {}
   if #rows > 0 then
-    rank = rank_of(ties, KEYS[2], KEYS[3], rows[1], rows[2])
+    rank = start == 0 and 1 or rank_of(ties, KEYS[2], KEYS[3], rows[1], rows[2])
     if with_metadata == '1' then
       local players = {}
       for n = 1, #rows, 2 do players[#players + 1] = rows[n] end

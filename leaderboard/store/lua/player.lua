@@ -13,8 +13,11 @@ local key = redis.call('ZSCORE', KEYS[2], ARGV[5])
 if not key then return answer end
 answer[5] = key
 answer[6] = rank_of(ARGV[1], KEYS[2], KEYS[3], ARGV[5], key)
-local floor_text = string.format('%.17g', floor_key(tonumber(key), tonumber(ARGV[2])))
-answer[7] = redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. floor_text)
+if ARGV[1] == 'shared' and ARGV[2] == '0' then
+  answer[7] = answer[6] - 1
+else
+  answer[7] = shared_rank(KEYS[2], string.format('%.17g', floor_key(tonumber(key), tonumber(ARGV[2])))) - 1
+end
 answer[8] = ARGV[4] == '1' and redis.call('HGET', KEYS[4], ARGV[5]) or ''
 local start = 0
 if rows > 0 then
