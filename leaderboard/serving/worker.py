@@ -15,15 +15,51 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+import gunicorn_h1c
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from leaderboard.serving.gateway import Gateway
 
-# The base class keeps there what it finds of its C parser, and looks there, which a subclass that asks first prevents.
-ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001
 _MOMENT_SECONDS = 0.00005
 _BEAT_SECONDS = 1.0
+
+
+class Parser(gunicorn_h1c.H1CProtocol):  # type: ignore[misc]
+    """The C parser, which of what comes after a request keeps only 64 KiB.
+
+    A client may send its next request as soon as it has the answer, before the connection has taken note that it went
+    out. So that is kept here, and given back with what is left.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._early = b""
+
+    def feed(self, data: bytes) -> Any:
+        if self.is_complete:
+            self._early += data
+            return None
+        return super().feed(data)
+
+    def remaining(self) -> bytes:
+        """What came after the request."""
+        return bytes(super().remaining()) + self._early
+
+    def reset(self) -> None:
+        """Begins a request, without what is left."""
+        self._early = b""
+        super().reset()
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the next request has begun."""
+        return bool(self._early)
+
+
+# Where the base class looks for its C parser, and for what that can do.
+ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001
+ASGIProtocol._h1c_protocol_class = Parser  # noqa: SLF001
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]
@@ -36,6 +72,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.peers.discard(self)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if getattr(self._callback_parser, "is_early", False):
+            self._pause_reading()  # until the connection has come to it
 
     def close_if_idle(self) -> None:
         """Ends the connection unless a request is being answered."""

@@ -97,10 +97,9 @@ class Players:
         for start in range(0, len(chosen), size):
             some = chosen[start : start + size]
             body = b"".join(item(player, self.best[player] - self._random.randrange(_MOST_BELOW)) for player in some)
-            yield (
-                bytearray(body),
-                [(at, some[at]) for at in self._random.sample(range(size), round(size * improving))],
-            )
+            # In order: who is drawn twice must not improve the other way round.
+            better = sorted(self._random.sample(range(size), round(size * improving)))
+            yield bytearray(body), [(at, some[at]) for at in better]
 
     def _drawn_by_zipf(self) -> list[int]:
         """Who is how active has nothing to do with ids and scores: the ranks are spread over all players."""

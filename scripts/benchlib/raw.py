@@ -91,18 +91,20 @@ def fill(store: Any, key: str, players: Players) -> None:
         store.zadd(key, {Players.name(player): -players.best[player] for player in chunk})
 
 
-def small_sets(boards: int, members: int, scores: Iterator[int], kinds: Iterator[bool]) -> Traffic:
+def small_sets(store: Any, sets: int, members: int, scores: Iterator[int], kinds: Iterator[bool]) -> Traffic:
     """Writes of all members (where `kinds` says so) and reads of the best two, of one random set each."""
     key = "bench:small-0000"
+    for number in range(sets):
+        store.zadd(f"bench:small-{number:04d}", {Players.name(player): -next(scores) for player in range(members)})
     pairs = itertools.chain.from_iterable((_KEY, Players.name(player)) for player in range(members))
     add = command("ZADD", key, *pairs).replace(b"0000", b"%04d", 1).replace(_KEY.encode(), b"-%d")
     read = command("ZRANGE", key, 0, 1, "WITHSCORES").replace(b"0000", b"%04d", 1)
-    rows, count = resp(1 + 2 * 2), resp(1)
+    rows, count = resp(1 + 2 * 2 * 2), resp(1)
 
     def requests() -> Iterator[bytes]:
         for writes in kinds:
-            board = next(scores) % boards
-            yield add % (board, *itertools.islice(scores, members)) if writes else read % board
+            number = next(scores) % sets
+            yield add % (number, *itertools.islice(scores, members)) if writes else read % number
 
     def judge(data: bytes, step: int) -> bytes | str | None:
         return rows(data, step) if data[:1] == b"*" else count(data, step)

@@ -1,125 +1,106 @@
-"""How the results look: one aligned table for people, one document for programs."""
+"""How a run looks to people: one aligned table, the figures that are no rates, and how fast the machine is."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from benchlib.cases import Case
-from benchlib.wire import Sample
+from benchlib.results import REFERENCE, REFERENCE_PIPELINED, Figure, Row, Run, Spread, Yardsticks
 
-
-@dataclass(frozen=True)
-class Usage:
-    """Processor time that a run took, by group: in all, and in percent of a core."""
-
-    seconds: Mapping[str, float]
-    percents: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One case: the service and the floor, and what each took of the processors."""
-
-    case: Case
-    service: Sample
-    usage: Usage
-    floor: Sample
-    floor_usage: Usage
-
-    @property
-    def times_slower(self) -> float:
-        """How many rounds of the floor fit into one of the service."""
-        return self.floor.per_second / self.service.per_second if self.service.per_second else 0.0
-
-    def document(self) -> dict[str, Any]:
-        """For --json."""
-        submitted = self.case.scores * len(self.service.latencies)
-        return {
-            "case": self.case.name,
-            "service": _document(self.service, self.usage),
-            "scores_per_second": self.case.scores * self.service.per_second,
-            "applied_share": self.service.tally / submitted if submitted else None,
-            "floor": _document(self.floor, self.floor_usage),
-        }
-
-
-def _document(sample: Sample, usage: Usage) -> dict[str, Any]:
-    return {
-        "seconds": sample.seconds,
-        "per_second": sample.per_second,
-        "p50_ms": sample.milliseconds(50),
-        "p99_ms": sample.milliseconds(99),
-        "failures": dict(sample.failures),
-        "cpu_percent": dict(usage.percents),
-        "cpu_ms_per_request": _per_request(sample, usage),
-    }
-
-
-def _per_request(sample: Sample, usage: Usage) -> dict[str, float]:
-    return {name: 1000 * seconds / max(1, sample.answered) for name, seconds in usage.seconds.items()}
-
-
-_GROUPS = {1: "service", 5: "floor", 9: "% of a core while the service runs"}  # by the column they begin at
-_RATES = "req/s", "scores/s", "p50 ms", "p99 ms"
 _CPU = "workers", "store", "bench", "others"
-_HEADINGS = ("", *_RATES, _RATES[0], *_RATES[2:], "x", *_CPU, "workers ms/req")
+_HEADINGS = (
+    *("", "req/s", "min-max", "scores/s", "p50 ms", "p99 ms", "min-max"),
+    *("given", "scaled", "met"),
+    *("req/s", "% of it"),
+    *_CPU,
+    *("workers", "bench"),
+)
+_GROUPS = {1: "service", 7: "target", 10: "floor", 12: "% of a core, service", 16: "us a request"}
 
 
-def table(rows: Sequence[Row]) -> str:
-    """All rows, aligned."""
-    lines = [_HEADINGS, *(_cells(row) for row in rows)]
+def describe(run: Run) -> str:
+    """The machine, and what may be wrong with it."""
+    lines = ["{cores} cores, {cpu}, {system}, Python {python}, {store}".format(**run.machine)]
+    if run.warnings:
+        lines.append(f"NOT A QUIET MACHINE: {'; '.join(run.warnings)}. Take the figures for a lower bound.")
+    return "\n".join(lines)
+
+
+def yardstick(found: Yardsticks) -> str:
+    """How fast the store is here, and what that makes of the targets."""
+    single, pipelined = Spread.of(found.single), Spread.of(found.pipelined)
+    store = Spread.of(found.store_percent).median
+    busy = f", the store at {store:.0f} % of a core" if store else ""
+    return (
+        f"yardstick by {found.program}, 50 clients, ZADD of random members of a million: "
+        f"{_rate(single)}{busy} (where the targets were set {REFERENCE:,.0f}); "
+        f"64 deep {_rate(pipelined)} ({REFERENCE_PIPELINED:,.0f}).\n"
+        f"Targets are scaled by {found.factor:.2f}, and met or not as scaled."
+    )
+
+
+def table(rows: Sequence[Row], factor: float) -> str:
+    """All workloads; the medians of the rounds, and their extremes."""
+    lines = [_HEADINGS, *(_cells(row, factor) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join([_groups(widths), *(_aligned(line, widths) for line in lines)])
+    return "\n".join([_over(widths), *(aligned(line, widths) for line in lines)])
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+def figures(found: Sequence[Figure], factor: float) -> str:
+    """All that are no rates."""
+    lines = [("", "", "min-max", "", "target", "scaled", "met", "")]
+    for one in found:
+        spread, scaled = one.spread, one.scaled(factor)
+        met = "" if scaled is None else "yes" if spread.median <= scaled else "no"
+        values = (f"{spread.median:.2f}", _range(spread, "{:.2f}"), one.unit)
+        lines.append((one.name, *values, _number(one.target), _number(scaled), met, one.note))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(aligned(line[:-1], widths[:-1]) + "  " + line[-1] for line in lines)
+
+
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The first to the left, the others to the right."""
     first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
     return "  ".join([first.lstrip().ljust(widths[0]), *others])
 
 
-def _groups(widths: Sequence[int]) -> str:
+def _over(widths: Sequence[int]) -> str:
     line = ""
     for at, heading in _GROUPS.items():
         line = line.ljust(sum(widths[:at]) + 2 * at) + heading
     return line
 
 
-def _cells(row: Row) -> list[str]:
-    cpu = [_percent(row.usage, name) for name in _CPU]
-    scores = f"{row.case.scores * row.service.per_second:,.0f}" if row.case.scores else ""
+def _cells(row: Row, factor: float) -> list[str]:
+    target, scaled = row.target, row.target.scaled(factor)
+    missed = scaled.missed(row)
+    met = "" if not str(target) else f"no: {', '.join(missed)}" if missed else "yes"
+    floor = [f"{row.floor_rate.median:,.0f}", f"{100 * row.of_floor.median:.0f}"] if row.floor else ["", ""]
     return [
-        row.case.name,
-        *_rates(row.service, scores),
-        *_rates(row.floor),
-        f"{row.times_slower:.1f}",
-        *cpu,
-        _each(row),
+        row.name,
+        f"{row.rate.median:,.0f}",
+        _range(row.rate, "{:,.0f}"),
+        f"{row.scores * row.rate.median:,.0f}" if row.scores else "",
+        f"{row.p50.median:.2f}",
+        f"{row.p99.median:.2f}",
+        _range(row.p99, "{:.2f}"),
+        str(target),
+        str(scaled) if scaled != target else "",
+        met,
+        *floor,
+        *(_optional(row.cpu_percent(name)) for name in _CPU),
+        *(_optional(row.cpu_us(name)) for name in ("workers", "bench")),
     ]
 
 
-def _rates(sample: Sample, *more: str) -> list[str]:
-    latencies = [f"{sample.milliseconds(percent):.2f}" for percent in (50, 99)]
-    return [f"{sample.per_second:,.0f}", *more, *latencies]
+def _range(spread: Spread, form: str) -> str:
+    return f"{form.format(spread.low)}-{form.format(spread.high)}"
 
 
-def _percent(usage: Usage, name: str) -> str:
-    return f"{usage.percents[name]:.0f}" if name in usage.percents else "?"
+def _optional(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.0f}"
 
 
-def _each(row: Row) -> str:
-    each = _per_request(row.service, row.usage)
-    return f"{each['workers']:.2f}" if "workers" in each else "?"
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
-def failures(named: Mapping[str, Sample]) -> list[str]:
-    """A line for every kind of failure."""
-    return [
-        f"{name}: {count} x {what}" for name, sample in named.items() for what, count in sample.failures.most_common()
-    ]
-
-
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """The document as indented JSON."""
-    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+def _rate(spread: Spread) -> str:
+    return f"{spread.median:,.0f}/s ({_range(spread, '{:,.0f}')})"

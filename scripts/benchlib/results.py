@@ -78,9 +78,7 @@ class Target:
 
     def scaled(self, factor: float) -> "Target":
         """The same on a machine whose yardstick is so many times the reference."""
-        return Target(
-            self.per_second and self.per_second * factor, self.p99_ms and self.p99_ms / factor, self.of_floor
-        )
+        return Target(self.per_second and self.per_second * factor, self.p99_ms and self.p99_ms / factor, self.of_floor)
 
     def missed(self, row: "Row") -> list[str]:
         """What the row's medians do not reach."""
@@ -94,10 +92,10 @@ class Target:
         return missed
 
     def __str__(self) -> str:
-        rate = f"{self.per_second:,.0f}/s" if self.per_second else ""
-        p99 = f"p99 {self.p99_ms:.3g} ms" if self.p99_ms else ""
+        rate = f"{self.per_second:,.0f}" if self.per_second else ""
+        p99 = f"<{self.p99_ms:.3g} ms" if self.p99_ms else ""
         floor = f"{100 * self.of_floor:.0f} % of floor" if self.of_floor else ""
-        return ", ".join(filter(None, (rate, p99, floor)))
+        return " ".join(filter(None, (rate, p99, floor)))
 
 
 @dataclass

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,13 +31,14 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: where it listens, its key, and its processes."""
+    """A running service: where it listens, its key, its store, its processes, and how long it took to start."""
 
     host: str
     port: int
     key: str
     socket: str
     pid: int
+    start_seconds: float  # from the command to its line `Ready`
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request outside of all measuring."""
@@ -73,26 +75,82 @@ def _is_worker(pid: str) -> bool:
     return "\0serve\0" in _read(f"/proc/{pid}/cmdline")
 
 
-@contextmanager
-def running(workers: int, settings: Mapping[str, str]) -> Iterator[Service]:
-    """Starts the service with a fresh data folder; ends it and removes the folder whatever happens.
+class Home:
+    """A data folder, and the service that runs on it: one at a time, started as often as one likes."""
 
-    `settings` are the service's, as in the environment but without their prefix.
-    """
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "data"
+        self._log = folder / "serve.log"
+        self._process: subprocess.Popen[str] | None = None
+        self._key = ""
+
+    def start(self, workers: int, settings: Mapping[str, str]) -> Service:
+        """`settings` are the service's, as in the environment but without their prefix. Raises ServiceError."""
+        self.stop()
+        env, began = _env(settings), time.perf_counter()
+        with self._log.open("ab") as log, _undisturbed():
+            self._process = _start(self._data, workers, env, log)
+        host, port = self._await_ready(self._process)
+        seconds = time.perf_counter() - began
+        url = running_url(self._data)
+        if url is None:
+            raise ServiceError("The service runs, but its store is nowhere to be found.")
+        key = self._key = self._key or self._make_key(env)
+        return Service(host, port, key, unquote(url.removeprefix("unix://")), self._process.pid, seconds)
+
+    def stop(self) -> None:
+        """Ends the service that runs, if one does."""
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
+
+    def explain(self) -> str | None:
+        """What the service said at last, if it has ended by itself."""
+        ended = self._process is not None and self._process.poll() is not None
+        return f"The service has ended:\n{self._tail()}" if ended else None
+
+    def _await_ready(self, process: "subprocess.Popen[str]") -> tuple[str, int]:
+        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
+        for line in process.stdout:
+            if line.startswith("Ready: "):
+                host, _, port = line.split("//")[1].strip().rpartition(":")
+                return host, int(port)
+        raise ServiceError(f"The service did not start:\n{self._tail()}")
+
+    def _make_key(self, env: dict[str, str]) -> str:
+        made = subprocess.run(
+            [_leaderboard(), "keys", "create", GAME, "--data-dir", str(self._data)],
+            capture_output=True, text=True, check=False, env=env,
+        )  # fmt: skip
+        if made.returncode:
+            raise ServiceError(f"No key was made:\n{made.stderr}")
+        return made.stdout.strip()
+
+    def _tail(self) -> str:
+        return _read(str(self._log))[-2000:]
+
+
+@contextmanager
+def home() -> Iterator[Home]:
+    """A fresh data folder; its service ends and it is removed whatever happens."""
     with tempfile.TemporaryDirectory(prefix="leaderboard-bench-", ignore_cleanup_errors=True) as folder:
-        log_path = Path(folder) / "serve.log"
-        process = None
+        place = Home(Path(folder))
         try:
-            with log_path.open("wb") as log, _undisturbed():
-                process = _start(Path(folder) / "data", workers, _env(settings), log)
-            yield _connect(process, Path(folder) / "data", log_path, _env(settings))
+            yield place
         except (OSError, redis.RedisError) as error:
-            if process is not None and process.poll() is not None:
-                raise ServiceError(f"The service has ended:\n{_tail(log_path)}") from error
+            why = place.explain()
+            if why is not None:
+                raise ServiceError(why) from error
             raise
         finally:
-            if process is not None:
-                _stop(process)
+            place.stop()
+
+
+@contextmanager
+def running(workers: int, settings: Mapping[str, str]) -> Iterator[Service]:
+    """A service with a fresh data folder, which goes with it."""
+    with home() as place:
+        yield place.start(workers, settings)
 
 
 def _start(data: Path, workers: int, env: dict[str, str], log: IO[bytes]) -> "subprocess.Popen[str]":
@@ -101,26 +159,6 @@ def _start(data: Path, workers: int, env: dict[str, str], log: IO[bytes]) -> "su
     return subprocess.Popen(
         [_leaderboard(), *command], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True, env=env
     )
-
-
-def _connect(process: "subprocess.Popen[str]", data: Path, log: Path, env: dict[str, str]) -> Service:
-    assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
-    for line in process.stdout:
-        if line.startswith("Ready: "):
-            break
-    else:
-        raise ServiceError(f"The service did not start:\n{_tail(log)}")
-    host, _, port = line.split("//")[1].strip().rpartition(":")
-    made = subprocess.run(
-        [_leaderboard(), "keys", "create", GAME, "--data-dir", str(data)],
-        capture_output=True, text=True, check=False, env=env,
-    )  # fmt: skip
-    if made.returncode:
-        raise ServiceError(f"No key was made:\n{made.stderr}")
-    url = running_url(data)
-    if url is None:
-        raise ServiceError("The service runs, but its store is nowhere to be found.")
-    return Service(host, int(port), made.stdout.strip(), unquote(url.removeprefix("unix://")), process.pid)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
@@ -147,10 +185,6 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
     if seen:
         signal.raise_signal(seen[0])
-
-
-def _tail(log: Path) -> str:
-    return _read(str(log))[-2000:]
 
 
 def _leaderboard() -> str:
