@@ -8,6 +8,7 @@ from leaderboard import jsontext
 from leaderboard.api import problems, replies
 from leaderboard.api.operations import services
 from leaderboard.errors import Unavailable
+from leaderboard.metrics import exposition
 
 blueprint = Blueprint("probes", __name__)
 
@@ -35,6 +36,15 @@ def readyz() -> Response:
     reply = replies.problem(503, "not_ready", "A store does not answer.", g.request_id, more={"checks": checks})
     response = problems.response_of(reply)
     response.headers["Retry-After"] = "1"
+    return response
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """For Prometheus."""
+    text, content_type = exposition()
+    response = Response(text, content_type=content_type)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -29,6 +29,8 @@ class Combiner(Generic[_Job, _Result]):
         self._loop = loop
         self._work = work
         self._most = most
+        self.jobs = 0  # since it began
+        self.batches = 0
         self._queue: queue.SimpleQueue[tuple[_Job, asyncio.Future[_Result]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -46,6 +48,8 @@ class Combiner(Generic[_Job, _Result]):
 
     def _run(self) -> None:
         while (batch := self._gather()) is not None:
+            self.jobs += len(batch)
+            self.batches += 1
             try:
                 results: Sequence[_Result] | Exception = self._work([job for job, _ in batch])
             except Exception as error:  # noqa: BLE001 - it is handed to whoever waits

@@ -8,11 +8,13 @@ import structlog
 
 from leaderboard.api.replies import UNEXPECTED, Found, Reply, problem, problem_of
 from leaderboard.errors import StoreUnavailable
+from leaderboard.metrics import Meters
 from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
 from leaderboard.serving.lane import Hot, Lane
 
 _WITHOUT_BODY = ("GET", "HEAD")
 _log = structlog.get_logger(__name__)
+_REPORT_SECONDS = 1.0
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -24,6 +26,10 @@ class Gateway:
         services = app.extensions["leaderboard"]
         self.lane = Lane(services, loop)
         self._bridge = Bridge(app, services.settings.threads)
+        self._loop = loop
+        self._long = 0  # requests that Flask answered
+        self._meters = Meters()
+        self._timer = loop.call_later(_REPORT_SECONDS, self._report)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,12 +45,25 @@ class Gateway:
             found = taken.found
             reply = found if isinstance(found, Reply) else await _reply(taken.hot, found)
             if reply is not None:
+                self.lane.answered += 1
                 await _send_reply(taken.hot, reply, send)
                 return
+        self._long += 1
         await self._bridge(scope, receive, send, first)
+
+    def _report(self) -> None:
+        lane, tops = self.lane.figures(), self.lane.tops.figures
+        reads = {"memory": tops.hits, "store": tops.misses, "early": tops.early, "stale": tops.stale}
+        self._meters.bring(
+            {("top_reads", source): count for source, count in reads.items()}
+            | {("top_age", ""): tops.age_seconds, ("ways", "long"): self._long}
+            | lane
+        )
+        self._timer = self._loop.call_later(_REPORT_SECONDS, self._report)
 
     def close(self) -> None:
         """Waits for the requests that run."""
+        self._timer.cancel()
         self.lane.close()
         self._bridge.close()
 

@@ -94,6 +94,7 @@ class Lane:
         staleness = services.settings.read_staleness_ms / 1000
         self.tops = Tops(staleness, loop.time)
         self._keeps_tops = staleness > 0
+        self.answered = 0  # requests that went this way to their end
 
     def take(self, scope: Scope, body: bytes | None) -> "Taken | None":
         """How a request is answered; None where it has to go the long way.
@@ -116,6 +117,13 @@ class Lane:
         except (LeaderboardError, ValueError):
             pass
         return None
+
+    def figures(self) -> dict[tuple[str, str], float]:
+        """What became of requests since the worker began, as `Meters` takes it."""
+        found: dict[tuple[str, str], float] = {("ways", "short"): self.answered}
+        for kind, combiner in (("read", self._reads), ("write", self._writes)):
+            found |= {("jobs", kind): combiner.jobs, ("batches", kind): combiner.batches}
+        return found
 
     def close(self) -> None:
         """Waits for what was taken."""

@@ -3,11 +3,13 @@
 import multiprocessing
 from typing import Any
 
+from leaderboard import metrics
 from leaderboard.config import Settings
 
 
 def of(settings: Settings) -> dict[str, Any]:
-    """gunicorn's settings from ours."""
+    """gunicorn's settings from ours; to be asked for before any worker is there."""
+    metrics.prepare_processes()
     return {
         "bind": f"{settings.host}:{settings.port}",
         "workers": settings.workers or multiprocessing.cpu_count(),
