@@ -10,25 +10,8 @@ from typing import Any
 import click
 
 from leaderboard.config import Settings
-from leaderboard.errors import InvalidInput, LeaderboardError
 from leaderboard.services import Services, build
 from leaderboard.store.embedded import borrow
-
-
-class Group(click.Group):
-    """Turns our errors into one line on stderr and exit status 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except LeaderboardError as error:
-            message = error.detail
-            if isinstance(error, InvalidInput):
-                message += "".join(f"\n  {name}: {' '.join(texts)}" for name, texts in error.fields.items())
-            raise click.ClickException(message) from error
-        except BrokenPipeError:  # `... | head` has seen enough
-            sys.stderr.close()
-            ctx.exit(0)
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,12 @@ import click
 import structlog
 from gunicorn.app.base import BaseApplication
 
-from leaderboard import logs
-from leaderboard.archive.database import Database
-from leaderboard.cli.children import SchedulerProcess, SchedulerThreads
-from leaderboard.cli.demo import load_sample
+from leaderboard import logs, metrics
 from leaderboard.config import Settings
 from leaderboard.errors import Unavailable
-from leaderboard.serving import options
 from leaderboard.store.embedded import EmbeddedStore
 from leaderboard.store.folder import EmbeddedStoreError
+from leaderboard.store.folding import fold
 
 _READY_SECONDS = 330.0
 _POLL_SECONDS = 0.05
@@ -77,7 +75,7 @@ class _Kept:
         self._lock = threading.Lock()
 
     def __enter__(self) -> str:
-        self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
+        self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve", meanwhile=_import_app)
         self._starter = os.getpid()
         threading.Thread(target=self._watch, daemon=True).start()
         return self._store.url
@@ -86,6 +84,8 @@ class _Kept:
         if os.getpid() == self._starter:  # a worker leaves this block too, on its way out
             self._ending.set()
             with self._lock:
+                if self._store.is_running():
+                    fold(self._store.url)
                 self._store.stop()
 
     def _watch(self) -> None:
@@ -101,16 +101,26 @@ class _Kept:
                     _log.error("the store cannot be started", reason=error.detail)
 
 
+def _import_app() -> None:
+    """What the workers need, imported before they are forked, while the store reads its data."""
+    metrics.prepare_processes()
+    import_module("leaderboard.app")
+    import_module("leaderboard.serving.worker")
+    import_module("leaderboard.cli.children")
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn in this process, configured from our settings; the app is made in each worker."""
 
-    def __init__(self, settings: Settings, *, demo: bool, jobs: SchedulerThreads | None = None) -> None:
+    def __init__(self, settings: Settings, *, demo: bool, jobs: Any = None) -> None:
         self._settings = settings
         self._demo = demo
         self._jobs = jobs
         super().__init__()
 
     def load_config(self) -> None:
+        from leaderboard.serving import options  # noqa: PLC0415
+
         for name, value in options.of(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("when_ready", _end_gracefully_on_ctrl_c)
@@ -124,6 +134,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 
 def _run(settings: Settings, *, demo: bool, scheduler: bool) -> None:
+    from leaderboard.archive.database import Database  # noqa: PLC0415 - the store is to be started first
+    from leaderboard.cli.children import SchedulerProcess, SchedulerThreads  # noqa: PLC0415
+
     Database.connect(settings).close()  # migrated once, before the workers come
     if not scheduler:
         _Gunicorn(settings, demo=demo).run()
@@ -138,7 +151,7 @@ def _end_gracefully_on_ctrl_c(_arbiter: Any) -> None:
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _begin_worker(worker: Any, *, demo: bool, jobs: SchedulerThreads | None) -> None:
+def _begin_worker(worker: Any, *, demo: bool, jobs: Any) -> None:
     # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if jobs is not None:
@@ -147,7 +160,7 @@ def _begin_worker(worker: Any, *, demo: bool, jobs: SchedulerThreads | None) -> 
         threading.Thread(target=_announce, args=(worker, demo), daemon=True).start()
 
 
-def _end_worker(_arbiter: Any, _worker: Any, *, jobs: SchedulerThreads | None) -> None:
+def _end_worker(_arbiter: Any, _worker: Any, *, jobs: Any) -> None:
     if jobs is not None:
         jobs.end()
 
@@ -167,6 +180,8 @@ def _announce(worker: Any, demo: bool) -> None:
             url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
             click.echo(f"Ready: {url}")
             if demo:
+                from leaderboard.cli.demo import load_sample  # noqa: PLC0415
+
                 click.echo(load_sample(services, url))
             return
     _log.error("the stores do not answer")

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import secrets
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -23,6 +24,7 @@ from leaderboard.serving.gateway import Gateway
 
 _MOMENT_SECONDS = 0.00005
 _BEAT_SECONDS = 1.0
+_ENDINGS = (signal.SIGTERM, signal.SIGQUIT)
 
 
 class Parser(gunicorn_h1c.H1CProtocol):  # type: ignore[misc]
@@ -166,7 +168,17 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         gc.collect()
         gc.freeze()
 
+    def init_signals(self) -> None:
+        super().init_signals()
+        for number in _ENDINGS:  # until the loop runs, it would lose them
+            signal.signal(number, lambda *_: self._end_soon())
+
+    def _end_soon(self) -> None:
+        self.alive = False
+
     async def _serve(self) -> None:
+        self.loop.add_signal_handler(signal.SIGTERM, self.handle_exit_signal)
+        self.loop.add_signal_handler(signal.SIGQUIT, self.handle_quit_signal)
         ssl = self._get_ssl_context()
         self.servers = [Door(self, listener.sock, ssl) for listener in self.sockets]
         while self.alive and self.ppid == os.getppid():

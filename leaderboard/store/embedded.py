@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,6 +29,8 @@ from typing import BinaryIO, Literal, Self
 from urllib.parse import quote
 
 from leaderboard.store.folder import EmbeddedPaths, EmbeddedStoreError, Holder, close, explained, private_fds
+
+Meanwhile = Callable[[], object] | None  # what a starter does while the server reads its data
 
 START_SECONDS = 5.0  # until it listens, at least: who will not wait for the folder still has to wait for this
 LOADING_SECONDS = 300.0  # a server that reads a large append-only file is not a dead one
@@ -75,7 +77,9 @@ class EmbeddedStore:
     url: str
     pid: int
 
-    def __init__(self, paths: EmbeddedPaths, lock: int, owner: str, wait: float, *, lasting: bool) -> None:
+    def __init__(
+        self, paths: EmbeddedPaths, lock: int, owner: str, wait: float, *, lasting: bool, meanwhile: Meanwhile = None
+    ) -> None:
         """Run a server under a lock, which is the server's from then on; `start` is the way in."""
         self.url = _url(str(paths.socket))
         self._paths = paths
@@ -85,24 +89,29 @@ class EmbeddedStore:
         finally:
             close(lock)
         try:
+            if meanwhile is not None:
+                meanwhile()
             self._await_answer(wait)
         except BaseException:
             self.stop()
             raise
 
     @classmethod
-    def start(cls, data_dir: Path, *, wait_seconds: float = 10.0, owner: str = "leaderboard") -> Self:
+    def start(
+        cls, data_dir: Path, *, wait_seconds: float = 10.0, owner: str = "leaderboard", meanwhile: Meanwhile = None
+    ) -> Self:
         """Take the folder, start a server in it, and return once it has read its data and answers.
 
         `wait_seconds` bounds the wait for a predecessor that is still ending, and then the start; reading the
-        data may take `LOADING_SECONDS` more. Call it in the process that stays: the store ends with it.
+        data may take `LOADING_SECONDS` more, during which `meanwhile` is called. Call it in the process that stays:
+        the store ends with it.
         Raises EmbeddedStoreError: the folder is taken, there is no server to run, or it does not start.
         """
         paths = EmbeddedPaths.of(data_dir)
         for _ in _ticks(max(wait_seconds, 0.2)):  # with 0, a mere glance at the lock would be in the way
             lock = paths.take()
             if lock is not None:
-                return cls(paths, lock, owner, wait_seconds, lasting=True)
+                return cls(paths, lock, owner, wait_seconds, lasting=True, meanwhile=meanwhile)
         raise paths.taken()
 
     @explained()

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from leaderboard.store import embedded
 from leaderboard.store.embedded import EmbeddedStore, borrow, running_url
 from leaderboard.store.folder import EmbeddedPaths, EmbeddedStoreError
+from leaderboard.store.folding import fold
 
 ROOT = Path(embedded.__file__).parents[2]
 
@@ -420,3 +421,29 @@ def test_a_server_on_the_path_is_the_second_choice(tmp_path: Path, monkeypatch: 
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
         assert embedded.find_server() == tmp_path / name
+
+
+def test_folding_makes_the_log_short(tmp_path: Path) -> None:
+    with EmbeddedStore.start(tmp_path) as store, Redis.from_url(store.url) as client:
+        for _ in range(3):
+            client.mset({f"key{number}": "x" * 1000 for number in range(10_000)})
+        before = client.info("persistence")
+        fold(store.url)
+        after = client.info("persistence")
+        assert before["aof_current_size"] - before["aof_base_size"] > 20_000_000
+        assert after["aof_current_size"] - after["aof_base_size"] < 10_000
+        fold(store.url)  # nothing to do
+        assert client.info("persistence")["aof_rewrites"] == after["aof_rewrites"]
+    fold(store.url)  # nobody there
+    with EmbeddedStore.start(tmp_path) as store, Redis.from_url(store.url) as client:
+        assert client.dbsize() == 10_000
+
+
+def test_what_is_done_while_it_starts(tmp_path: Path) -> None:
+    done: list[bool] = []
+    with EmbeddedStore.start(tmp_path, meanwhile=lambda: done.append(True)):
+        assert done == [True]
+    with pytest.raises(ZeroDivisionError):
+        EmbeddedStore.start(tmp_path, meanwhile=lambda: 1 / 0)
+    with EmbeddedStore.start(tmp_path):  # the folder is free again
+        pass
