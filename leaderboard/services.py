@@ -35,6 +35,7 @@ from leaderboard.stats.names import StatNames
 from leaderboard.stats.reading import StatReader
 from leaderboard.stats.recording import Recorder
 from leaderboard.stats.rollup import Rollup
+from leaderboard.store.cache import Cache
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import running_url
 from leaderboard.store.idempotency import Plans
@@ -61,6 +62,8 @@ class Services:
     submissions: Submissions
     together: Together
     rankings: Rankings
+    cold: Cold
+    cache: Cache
     changes: Changes
     history: History
     removal: Removal
@@ -101,7 +104,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
     revival = Revival(store, archive)
     windows = Rolling(store, registry, revival)
     submissions = Submissions(store, registry, revival)
-    rankings = Rankings(store, Cold(archive), windows)
+    cold = Cold(archive)
+    rankings = Rankings(store, cold, windows)
     lifetimes = Lifetimes(settings.stats_hours_kept)
     activity = Activity(store, settings.activity_days_kept)
     funnels = Funnels(store, database, settings.key_cache_seconds)
@@ -116,6 +120,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         submissions=submissions,
         together=Together(store, submissions),
         rankings=rankings,
+        cold=cold,
+        cache=Cache(store, settings.read_staleness_ms),
         changes=Changes(rankings, captures),
         history=History(store, registry, archive),
         removal=Removal(store, registry, archive, captures),

@@ -8,10 +8,13 @@ from marshmallow import Schema, fields, validate
 from leaderboard import jsontext
 from leaderboard.api import schemas
 from leaderboard.api.operations import Call, Operation
+from leaderboard.api.remembered import remember
 from leaderboard.api.replies import Answer
 from leaderboard.api.views import answer, entry_document, head, period_view_of, read, view_of
 from leaderboard.boards.captures import DEPTH
 from leaderboard.boards.changes import Move, Then
+from leaderboard.boards.periods import PeriodName
+from leaderboard.boards.views import View
 from leaderboard.fields import Flag, Text, Whole
 from leaderboard.times import format_time
 
@@ -67,6 +70,18 @@ class ChangesAnswer(schemas.BoardRead):
 
 def analytics(call: Call) -> Answer:
     view = view_of(call)
+    return remember(call, "analytics", view, lambda: _analytics(call, view))
+
+
+def changes(call: Call) -> Answer:
+    view = period_view_of(call)
+    # What it is compared with has no version, and is another one from the day's or the next period's beginning on.
+    names: tuple[PeriodName, ...] = ("day", call.query.get("period", "all"))
+    now = tuple(view.board.calendar.containing(name, call.now).id for name in names)
+    return remember(call, "changes", view, lambda: _changes(call, view), exact=False, also=now)
+
+
+def _analytics(call: Call, view: View) -> Answer:
     found = call.services.rankings.analysis(view, [Fraction(percent) for percent in _PERCENTS], call.query["bins"])
     names = (f"p{percent}" for percent in _PERCENTS)
     rest = {
@@ -78,8 +93,7 @@ def analytics(call: Call) -> Answer:
     return answer(view, found.stamp, rest)
 
 
-def changes(call: Call) -> Answer:
-    view = period_view_of(call)
+def _changes(call: Call, view: View) -> Answer:
     found = call.services.changes.since(view, call.query["limit"])
     document = {
         **head(view, found.stamp),

@@ -44,6 +44,7 @@ class Call:
     request: Any  # Flask's; None on the short way, whose views do not read it
     query: Mapping[str, Any]
     path: Mapping[str, str]
+    is_hurried: bool = False  # others wait for it: what takes its time is for another way
     _body: list[tuple[str, bytes]] = field(default_factory=list)  # kept, for it can be read only once
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 
 from leaderboard.api import schemas
 from leaderboard.api.operations import Call, Operation
+from leaderboard.api.remembered import remember
 from leaderboard.api.replies import Answer
 from leaderboard.api.views import (
     answer,
@@ -102,15 +103,23 @@ def percentile(call: Call) -> Answer:
     percent = exact(literal)
     if not 0 <= percent <= 100 or power < -6:
         raise InvalidInput("p is 0 to 100, with up to 6 decimals.", fields={"p": ["0 to 100, up to 6 decimals."]})
-    stamp, score = call.services.rankings.percentile(view, percent)
-    shown = number * 10**power if power >= 0 else float(percent)
-    return answer(view, stamp, {"p": shown, "score": score})
+
+    def make() -> Answer:
+        stamp, score = call.services.rankings.percentile(view, percent)
+        shown = number * 10**power if power >= 0 else float(percent)
+        return answer(view, stamp, {"p": shown, "score": score})
+
+    return remember(call, "percentile", view, make)
 
 
 def distribution(call: Call) -> Answer:
     view = view_of(call)
-    stamp, bins = call.services.rankings.distribution(view, call.query["bins"])
-    return answer(view, stamp, {"bins": [{"from": low, "to": high, "count": count} for low, high, count in bins]})
+
+    def make() -> Answer:
+        stamp, bins = call.services.rankings.distribution(view, call.query["bins"])
+        return answer(view, stamp, {"bins": [{"from": low, "to": high, "count": count} for low, high, count in bins]})
+
+    return remember(call, "distribution", view, make)
 
 
 def periods(call: Call) -> Answer:

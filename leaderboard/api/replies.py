@@ -52,8 +52,8 @@ class Reply:
         return Reply(304, kept, b"", self.etag)
 
 
-# What a short way comes to: a reply, the store away, or None: the long way has to be gone.
-Found = Reply | errors.StoreUnavailable | None
+# What a short way comes to: a reply, what went wrong, or None: the long way has to be gone.
+Found = Reply | Exception | None
 
 
 def reply_of(answer: Answer, method: str, path: str, query: bytes) -> Reply:

@@ -19,7 +19,7 @@ from leaderboard.times import format_time
 def view_of(call: Call) -> View:
     """What a request asks for. Raises InvalidInput."""
     board = call.services.registry.get(call.game, call.path["board"])
-    return View(board, period_of(call, board, call.query), call.now, call.query["metadata"])
+    return View(board, period_of(call, board, call.query), call.now, call.query["metadata"], call.is_hurried)
 
 
 def period_view_of(call: Call) -> View:

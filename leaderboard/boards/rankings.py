@@ -212,6 +212,8 @@ class Rankings:
             try:
                 return self._settled(view, asked, answer)
             except WindowNotBuilt as error:
+                if view.is_hurried:
+                    raise
                 self._rolling.ensure(view.board, error.window)
         raise BoardsChanged(view.board.name)
 
@@ -220,6 +222,8 @@ class Rankings:
         stamp = read_stamp(view, answer)
         if not _may_be_archived(view, answer):
             return (stamp, *answer[4:])
+        if view.is_hurried:
+            raise BoardsChanged(view.board.name)
         cold = self._cold.answer(view, asked)
         if cold is None:
             return (stamp, *answer[4:])

@@ -120,6 +120,10 @@ class Submissions:
                 self._learn(chunk, context.now)
         raise StoreUnavailable("The board keeps changing; try again.")
 
+    def known(self, game: str, name: str) -> Board | None:
+        """A board, if this process knows it."""
+        return self._registry.known(game, name)
+
     def prepare(self, game: str, chunk: Chunk, context: Context, *, fresh: bool = False) -> None:
         """Makes the batch of a chunk, as of now; what the board cannot take is refused. Raises Unavailable."""
         chunk.batch, chunk.refused, chunk.taken = None, [], []

@@ -30,7 +30,7 @@ class Order:
     marking: Marking | None
 
 
-Outcome = Result | StoreUnavailable | None
+Outcome = Result | Exception | None
 _Group = tuple[Order, list[Item]]
 
 
@@ -42,7 +42,10 @@ class Together:
         self._submissions = submissions
 
     def submit(self, orders: Sequence[Order], now: datetime) -> list[Outcome]:
-        """What became of each. None: nothing was written; StoreUnavailable: it may have been."""
+        """What became of each. None: nothing was written; an exception: it may have been.
+
+        Asks nobody but the store, and that once: it is for a thread that others wait for.
+        """
         plain: dict[Any, _Group] = {}
         marked: list[_Group] = []
         for number, order in enumerate(orders):
@@ -63,21 +66,32 @@ class Together:
         for order, items in groups:
             chunk = Chunk(order.board.name, 0, items)
             with suppress(LeaderboardError):
-                context = Context(now, ranks=order.ranks, by_client=order.by_client)
-                self._submissions.prepare(order.board.game, chunk, context)
+                self._prepare(chunk, order, now)
             if chunk.taken:
                 chunks.append(chunk)
                 calls.append(self._submissions.call_of(chunk, order.marking))
-        try:
-            answers = self._store.run_all(calls, resend=resend) if calls else []
-        except StoreUnavailable as error:
-            for chunk in chunks:
-                for number in chunk.taken:
-                    found[number] = error
+        if not calls:
             return
+        try:
+            answers = self._store.run_all(calls, resend=resend, keep_errors=True)
+        except StoreUnavailable as error:
+            answers = [error] * len(calls)
         for chunk, answer in zip(chunks, answers, strict=True):
-            chunk.settle(answer)
-            _put_down(chunk, found)
+            if isinstance(answer, Exception):
+                for number in chunk.taken:
+                    found[number] = answer
+            else:
+                chunk.settle(answer)
+                _put_down(chunk, found)
+
+    def _prepare(self, chunk: Chunk, order: Order, now: datetime) -> None:
+        known = self._submissions.known(order.board.game, order.board.name)
+        if known is None:
+            return
+        if not known.keeps_metadata:  # the first of a board is noted in the database
+            chunk.items = [item for item in chunk.items if item.submission.metadata is None]
+        context = Context(now, ranks=order.ranks, by_client=order.by_client)
+        self._submissions.prepare(order.board.game, chunk, context)
 
 
 def _put_down(chunk: Chunk, found: list[Outcome]) -> None:

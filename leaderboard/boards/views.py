@@ -42,6 +42,7 @@ class View:
     period: Period | Window
     now: datetime
     metadata: bool = False
+    is_hurried: bool = False  # BoardsChanged is raised rather than the database asked, or a window built
 
     @property
     def key_id(self) -> str:

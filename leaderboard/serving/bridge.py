@@ -37,9 +37,13 @@ class Bridge:
         for message in whole:
             await send(message)
 
+    async def run(self, action: Callable[[], None]) -> None:
+        """Does something in one of the threads."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, action)
+
     def close(self) -> None:
-        """Waits for the requests that run."""
-        self._threads.shutdown(cancel_futures=True)
+        """Takes no more requests. Those that run have had their time by now; the loop that calls this does not wait."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Exchange:
@@ -125,11 +129,12 @@ def environ(scope: Scope, body: io.BufferedIOBase) -> dict[str, Any]:
     """The WSGI environment of a request (PEP 3333), its path as it came in RAW_URI."""
     raw_path: bytes = scope["raw_path"]
     query: str = scope["query_string"].decode("latin-1")
+    prefix: str = scope.get("root_path", "") or os.environ.get("SCRIPT_NAME", "")
     host, port = scope.get("server") or ("localhost", 80)
     found: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": scope.get("root_path", "") or os.environ.get("SCRIPT_NAME", ""),
-        "PATH_INFO": unquote_to_bytes(_without_origin(raw_path)).decode("latin-1"),
+        "SCRIPT_NAME": prefix,
+        "PATH_INFO": unquote_to_bytes(_without_origin(raw_path)).decode("latin-1").removeprefix(prefix),
         "QUERY_STRING": query,
         "RAW_URI": raw_path.decode("latin-1") + ("?" + query if query else ""),
         "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],

@@ -10,7 +10,7 @@ from leaderboard.api.replies import UNEXPECTED, Found, Reply, problem, problem_o
 from leaderboard.errors import StoreUnavailable
 from leaderboard.metrics import Meters
 from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
-from leaderboard.serving.lane import Hot, Lane
+from leaderboard.serving.lane import Hot, Lane, Taken, UnknownKey
 
 _WITHOUT_BODY = ("GET", "HEAD")
 _log = structlog.get_logger(__name__)
@@ -41,7 +41,10 @@ class Gateway:
             if first["type"] == "http.request" and not first.get("more_body"):
                 body = first.get("body", b"")
         taken = self.lane.take(scope, body)
-        if taken is not None:
+        if isinstance(taken, UnknownKey):
+            await self._bridge.run(taken.look_up)
+            taken = self.lane.take(scope, body)
+        if isinstance(taken, Taken):
             found = taken.found
             reply = found if isinstance(found, Reply) else await _reply(taken.hot, found)
             if reply is not None:
@@ -68,28 +71,28 @@ class Gateway:
         self._bridge.close()
 
 
-async def _reply(hot: Hot, coming: Awaitable[Found]) -> Reply | None:
+async def _reply(hot: Hot, coming: Exception | Awaitable[Found]) -> Reply | None:
     try:
-        found = await coming
-    except Exception as error:  # noqa: BLE001 - a mistake of ours: told as one, and logged
-        _log.error("unexpected error", exc_info=error, request_id=hot.request_id)
-        return problem(500, "internal_error", UNEXPECTED, hot.request_id)
-    if not isinstance(found, StoreUnavailable):
+        found = coming if isinstance(coming, Exception) else await coming
+    except Exception as error:  # noqa: BLE001 - told as every other
+        found = error
+    if not isinstance(found, Exception):
         return found
-    _log.warning("unavailable", detail=found.detail, cause=repr(found.__cause__), request_id=hot.request_id)
-    return problem_of(found, hot.request_id)
+    if isinstance(found, StoreUnavailable):
+        _log.warning("unavailable", detail=found.detail, cause=repr(found.__cause__), request_id=hot.request_id)
+        return problem_of(found, hot.request_id)
+    _log.error("unexpected error", exc_info=found, request_id=hot.request_id)
+    return problem(500, "internal_error", UNEXPECTED, hot.request_id)
 
 
 async def _send_reply(hot: Hot, reply: Reply, send: Send) -> None:
     if_none_match = hot.headers.get(b"if-none-match")
     if if_none_match is not None:
         reply = reply.unless(if_none_match.decode("latin-1"))
-    headers = [
-        *((name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
-        (b"content-length", b"%d" % len(reply.body)),
-        (b"x-request-id", hot.request_id.encode()),
-        _NOSNIFF,
-    ]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers += [(b"x-request-id", hot.request_id.encode()), _NOSNIFF]
+    if reply.status != 304:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 

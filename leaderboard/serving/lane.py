@@ -9,6 +9,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,11 +22,12 @@ from leaderboard.api import bulk, rankings, scores, views
 from leaderboard.api.operations import BODY_BYTES, Call, Operation, load
 from leaderboard.api.replies import Answer, Found, Reply, reply_of
 from leaderboard.boards import items
+from leaderboard.boards.definition import Board
 from leaderboard.boards.together import Order
 from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged, LeaderboardError, StoreUnavailable
 from leaderboard.fields import check_player
-from leaderboard.games.access import Identity
+from leaderboard.games.access import Access
 from leaderboard.services import Services
 from leaderboard.serving.bridge import Scope
 from leaderboard.serving.combining import Combiner
@@ -34,6 +36,7 @@ from leaderboard.store.steps import Steps, finish_together
 
 _PREFIX = b"/v1/boards/"
 _MOST_TOGETHER = 64
+_MOST_WAITING = 4096  # of either kind; beyond it is better to say so at once
 _PLAIN_QUERY = re.compile(rb"[A-Za-z0-9_=&.,:-]*")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _HEADERS = frozenset(
@@ -64,6 +67,7 @@ class Hot:
 
     operation: Operation
     call: Call
+    board: Board
     target: str  # the path, decoded
     query: bytes
     headers: dict[bytes, bytes]
@@ -81,7 +85,20 @@ class Taken:
     """A request that goes the short way, and its reply, there or to come; None sends it the long way after all."""
 
     hot: Hot
-    found: Reply | Awaitable[Found]
+    found: Reply | Exception | Awaitable[Found]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKey:
+    """A request that may go the short way once its key is looked up, which is no work for the loop."""
+
+    access: Access
+    key: str
+
+    def look_up(self) -> None:
+        """To be called in a thread that may wait."""
+        with suppress(LeaderboardError):
+            self.access.identify(self.key)
 
 
 class Lane:
@@ -89,14 +106,18 @@ class Lane:
 
     def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         self._services = services
-        self._reads: Combiner[Hot, Found] = Combiner(loop, self._read, "reads", _MOST_TOGETHER)
-        self._writes: Combiner[_Submit, Found] = Combiner(loop, self._write, "writes", _MOST_TOGETHER)
+        self._reads: Combiner[Hot, Found] = Combiner(
+            loop, self._read, "reads", _MOST_TOGETHER, is_for_all=_is_away, limit=_MOST_WAITING
+        )
+        self._writes: Combiner[_Submit, Found] = Combiner(
+            loop, self._write, "writes", _MOST_TOGETHER, is_for_all=_is_away, limit=_MOST_WAITING
+        )
         staleness = services.settings.read_staleness_ms / 1000
         self.tops = Tops(staleness, loop.time)
         self._keeps_tops = staleness > 0
         self.answered = 0  # requests that went this way to their end
 
-    def take(self, scope: Scope, body: bytes | None) -> "Taken | None":
+    def take(self, scope: Scope, body: bytes | None) -> "Taken | UnknownKey | None":
         """How a request is answered; None where it has to go the long way.
 
         `body`: all of it, or None where it is not there yet.
@@ -105,15 +126,14 @@ class Lane:
         if not raw_path.startswith(_PREFIX):
             return None
         board, _, rest = raw_path[len(_PREFIX) :].partition(b"/")
-        kind, _, player = rest.partition(b"/")
+        kind, slash, player = rest.partition(b"/")
         try:
-            if scope["method"] == "GET" and kind in _OPERATIONS and bool(player) == (kind == b"players"):
+            if scope["method"] == "GET" and kind in _OPERATIONS and bool(slash) == bool(player) == (kind == b"players"):
                 hot = self._hot(scope, _OPERATIONS[kind], board, player)
-                return self._answer_read(hot, (hot.call.game, raw_path, hot.query), kind == b"top") if hot else None
+                return self._answer_read(hot, raw_path, is_top=kind == b"top") if isinstance(hot, Hot) else hot
             if scope["method"] == "POST" and rest == b"scores" and body is not None:
                 hot = self._hot(scope, _SUBMIT, board, b"")
-                submit = self._submit(hot, body) if hot else None
-                return Taken(submit.hot, self._writes.put(submit)) if submit else None
+                return self._answer_submit(hot, body) if isinstance(hot, Hot) else hot
         except (LeaderboardError, ValueError):
             pass
         return None
@@ -130,63 +150,72 @@ class Lane:
         self._reads.close()
         self._writes.close()
 
-    def _answer_read(self, hot: Hot, key: Key, is_top: bool) -> "Taken":  # noqa: FBT001 - private
+    def _answer_read(self, hot: Hot, raw_path: bytes, *, is_top: bool) -> "Taken":
+        if self._reads.is_full:
+            return Taken(hot, _overloaded())
         if not is_top or not self._keeps_tops:
             return Taken(hot, self._reads.put(hot))
-        if b"no-cache" in hot.headers.get(b"cache-control", b""):
-            return Taken(hot, self._built_for(hot, key))
+        ends, key = _true_until(hot.call), (hot.call.game, raw_path, hot.query, hot.board.rev)
+        if b"no-cache" in hot.headers.get(b"cache-control", b"").lower():
+            return Taken(hot, self._built_for(hot, key, ends))
         kept = self.tops.get(key, hot.call.now)
         if kept is None:
-            return Taken(hot, self.tops.wait(key, _true_until(hot.call), lambda: self._reads.put(hot)))
+            return Taken(hot, self.tops.wait(key, ends, lambda: self._reads.put(hot)))
         if self.tops.is_due(key):
-            self.tops.refresh(key, _true_until(hot.call), lambda: self._reads.put(hot))
+            self.tops.refresh(key, ends, lambda: self._reads.put(hot))
         return Taken(hot, kept)
 
-    async def _built_for(self, hot: Hot, key: Key) -> Found:
+    async def _built_for(self, hot: Hot, key: Key, ends: datetime | None) -> Found:
         """The answer as it is now, which whoever may have an older one then gets as well."""
-        ends, began = _true_until(hot.call), asyncio.get_running_loop().time()
+        began = asyncio.get_running_loop().time()
         found = await self._reads.put(hot)
         if isinstance(found, Reply):
-            self.tops.keep(key, found, ends, asyncio.get_running_loop().time() - began)
+            self.tops.keep(key, found, ends, began)
         return found
 
-    def _hot(self, scope: Scope, operation: Operation, board: bytes, player: bytes) -> Hot | None:
+    def _answer_submit(self, hot: Hot, body: bytes) -> "Taken | None":
+        submit = self._submit(hot, body)
+        if submit is None:
+            return None
+        return Taken(hot, _overloaded() if self._writes.is_full else self._writes.put(submit))
+
+    def _hot(self, scope: Scope, operation: Operation, board: bytes, player: bytes) -> "Hot | UnknownKey | None":
         """The request as the views take it. Raises LeaderboardError, ValueError."""
         headers = _headers(scope)
         query: bytes = scope["query_string"]
         if headers is None or _PLAIN_QUERY.fullmatch(query) is None or b"%" in board:
             return None
-        identity = self._identity(headers)
-        if identity is None or (board_known := board.decode("ascii")) is None:
+        scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme != "Bearer":
             return None
-        if self._services.registry.known(identity.game, board_known) is None:
+        identity = self._services.access.known(key)
+        if identity is None:
+            return UnknownKey(self._services.access, key)
+        found = self._services.registry.known(identity.game, board.decode("ascii"))
+        if found is None:
             return None
-        path = {"board": board_known}
+        path = {"board": found.name}
         if player:
             path["player"] = unquote_to_bytes(player).decode()
             check_player(path["player"])
-        call = Call(self._services, identity, self._services.clock(), None, _query_of(operation.query, query), path)
-        return Hot(operation, call, scope["path"], query, headers, _request_id(headers))
-
-    def _identity(self, headers: dict[bytes, bytes]) -> Identity | None:
-        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-        return self._services.access.known(key.decode("latin-1")) if scheme == b"Bearer" else None
+        asked = _query_of(operation.query, query)
+        call = Call(self._services, identity, self._services.clock(), None, asked, path, is_hurried=True)
+        return Hot(operation, call, found, scope["path"], query, headers, _request_id(headers))
 
     def _submit(self, hot: Hot, body: bytes) -> _Submit | None:
         headers, call = hot.headers, hot.call
         if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
             return None
         submission = items.read_plain_submission(body) if len(body) <= BODY_BYTES else None
-        board = self._services.registry.known(call.game, call.path["board"])
-        if submission is None or board is None:
+        if submission is None or (submission.metadata is not None and not hot.board.keeps_metadata):
             return None
         marking = None
         if b"idempotency-key" in headers:
             asked = bulk.Asked(call.identity.key_id, "POST", hot.target, hot.query)
             key = headers[b"idempotency-key"].decode("latin-1")
             marking = bulk.marking_of(asked, key, "application/json", body, self._services.plans.lifetime_ms)
-        ranks = scores.ranks_of(call.query.get("ranks"), board)
-        return _Submit(hot, Order(board, submission, ranks, call.is_client, marking))
+        ranks = scores.ranks_of(call.query.get("ranks"), hot.board)
+        return _Submit(hot, Order(hot.board, submission, ranks, call.is_client, marking))
 
     def _write(self, submits: Sequence[_Submit]) -> list[Found]:
         results = self._services.together.submit([one.order for one in submits], self._services.clock())
@@ -194,7 +223,7 @@ class Lane:
         for one, result in zip(submits, results, strict=True):
             if result is None:
                 replies.append(None)
-            elif isinstance(result, StoreUnavailable):
+            elif isinstance(result, Exception):
                 replies.append(result)
             else:
                 answer = Answer(scores.submit_document(one.order.submission, result))
@@ -202,9 +231,10 @@ class Lane:
         return replies
 
     def _read(self, hots: Sequence[Hot]) -> list[Found]:
-        # All of them are here before the first is read, so who asks the same may have the same: as of the last one of
+        # All of them are here before the first is read, so who asks the same may have the same: as of the latest of
         # these, so that nobody gets a period that was over when they asked.
-        asked = {(one.call.game, one.target, one.query): one for one in hots}
+        latest = sorted(hots, key=lambda one: one.call.now)
+        asked = {(one.call.game, one.target, one.query): one for one in latest}
         found = finish_together(self._services.store, [_steps(one) for one in asked.values()])
         made = {key: _found(one, answer) for (key, one), answer in zip(asked.items(), found, strict=True)}
         return [made[one.call.game, one.target, one.query] for one in hots]
@@ -229,6 +259,14 @@ def _true_until(call: Call) -> datetime | None:
     period = view.period.as_of if isinstance(view.period, Window) else view.period
     current = view.board.calendar.containing(period.name, call.now)
     return min((one.end for one in (period, current) if one.end is not None and one.end > call.now), default=None)
+
+
+def _is_away(found: Found) -> bool:
+    return isinstance(found, StoreUnavailable)
+
+
+def _overloaded() -> StoreUnavailable:
+    return StoreUnavailable("There is too much to do; try again.")
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes] | None:

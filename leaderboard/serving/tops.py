@@ -17,12 +17,12 @@ from typing import Final
 from leaderboard.api.replies import Found, Reply
 from leaderboard.errors import StoreUnavailable
 
-Key = tuple[str, bytes, bytes]  # game, path, query
+Key = tuple[str, bytes, bytes, str]  # game, path, query, and the board's rev as far as it is known
 Build = Callable[[], Awaitable[Found]]
 
 STALE_SECONDS: Final = 3600.0  # how old the last good answer may be
 _MOST_BYTES = 64 * 1024 * 1024
-_OVERHEAD = 1024  # bytes an answer takes besides its body
+_OVERHEAD = 1024  # bytes an answer takes besides its body and its question
 _EAGERNESS = 1.0  # beta of XFetch: above 1 builds earlier
 
 
@@ -54,7 +54,7 @@ class Tops:
         self._staleness = staleness_seconds
         self._time = time
         self._kept: dict[Key, _Kept] = {}
-        self._flights: dict[Key, asyncio.Task[Found]] = {}
+        self._flights: dict[tuple[Key, datetime | None], asyncio.Task[Found]] = {}
         self._bytes = 0
 
     def get(self, key: Key, now: datetime) -> Reply | None:
@@ -72,7 +72,7 @@ class Tops:
     def is_due(self, key: Key) -> bool:
         """Whether this reader should build what is kept anew, by a chance that grows with its age."""
         kept = self._kept.get(key)
-        if kept is None or key in self._flights:
+        if kept is None or (key, kept.ends) in self._flights:
             return False
         ahead = -kept.took * _EAGERNESS * math.log(1.0 - random.random())  # noqa: S311
         return self._time() - kept.built_at + ahead >= self._staleness
@@ -85,23 +85,26 @@ class Tops:
     async def wait(self, key: Key, ends: datetime | None, build: Build) -> Found:
         """The answer that somebody builds, or this one; the last good one where that fails. None: nobody can."""
         self.figures.misses += 1
-        flight = self._flights.get(key) or self._fly(key, ends, build)
+        flight = self._flights.get((key, ends)) or self._fly(key, ends, build)
         found = await asyncio.shield(flight)
         if isinstance(found, StoreUnavailable):
             return self._last_good(key, ends) or found
         return found
 
-    def keep(self, key: Key, reply: Reply, ends: datetime | None, took: float) -> None:
-        """Keeps an answer that was built as of now."""
+    def keep(self, key: Key, reply: Reply, ends: datetime | None, began: float) -> None:
+        """Keeps an answer; it is as old as its question, which `began` then."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.built_at > began and kept.ends == ends:
+            return
         self._forget(key)
-        self._kept[key] = _Kept(reply, self._time(), took, ends)
-        self._bytes += len(reply.body) + _OVERHEAD
+        self._kept[key] = _Kept(reply, began, self._time() - began, ends)
+        self._bytes += _size(key, reply)
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._kept)))
 
     def _fly(self, key: Key, ends: datetime | None, build: Build) -> "asyncio.Task[Found]":
         flight = asyncio.get_running_loop().create_task(self._build(key, ends, build))
-        self._flights[key] = flight
+        self._flights[key, ends] = flight
         return flight
 
     async def _build(self, key: Key, ends: datetime | None, build: Build) -> Found:
@@ -109,9 +112,9 @@ class Tops:
         try:
             found = await build()
         finally:
-            del self._flights[key]
+            del self._flights[key, ends]
         if isinstance(found, Reply):
-            self.keep(key, found, ends, self._time() - began)
+            self.keep(key, found, ends, began)
         return found
 
     def _last_good(self, key: Key, ends: datetime | None) -> Reply | None:
@@ -126,4 +129,8 @@ class Tops:
     def _forget(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._bytes -= len(kept.reply.body) + _OVERHEAD
+            self._bytes -= _size(key, kept.reply)
+
+
+def _size(key: Key, reply: Reply) -> int:
+    return len(key[1]) + len(key[2]) + len(reply.body) + _OVERHEAD

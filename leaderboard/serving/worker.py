@@ -5,6 +5,7 @@ workers; and a worker that ends closes those that are idle rather than wait for 
 """
 
 import asyncio
+import errno
 import gc
 import json
 import os
@@ -24,6 +25,8 @@ from leaderboard.serving.gateway import Gateway
 
 _MOMENT_SECONDS = 0.00005
 _BEAT_SECONDS = 1.0
+_PAUSE_SECONDS = 0.2
+_TOO_MANY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ENDINGS = (signal.SIGTERM, signal.SIGQUIT)
 
 
@@ -120,11 +123,17 @@ class Door:
         self._listener = listener
         self._ssl = ssl
         self._opening: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
         listener.setblocking(False)  # noqa: FBT003 - the standard library's way
-        worker.loop.add_reader(listener.fileno(), self._accept)
+        self._open_up()
+
+    def _open_up(self) -> None:
+        if not self._is_closed:
+            self._worker.loop.add_reader(self._listener.fileno(), self._accept)
 
     def close(self) -> None:
         """Takes no more."""
+        self._is_closed = True
         self._worker.loop.remove_reader(self._listener.fileno())
 
     async def wait_closed(self) -> None:
@@ -137,8 +146,11 @@ class Door:
             time.sleep(_MOMENT_SECONDS * min(self._worker.nr_conns, 4))
         try:
             connection, _ = self._listener.accept()
-        except OSError:
-            return  # another worker was first, or the client is gone; with too many files open, later
+        except OSError as error:
+            if error.errno in _TOO_MANY:  # the listener stays readable, and looking at once would take all of a core
+                self._worker.loop.remove_reader(self._listener.fileno())
+                self._worker.loop.call_later(_PAUSE_SECONDS, self._open_up)
+            return  # or another worker was first, or the client is gone
         connection.setblocking(False)  # noqa: FBT003
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -38,7 +38,7 @@ class Store:
         self.client = client
         self._once = once or client
         self._in_memory = in_memory
-        self._loaded: set[str] = set()  # scripts that the store was given
+        self._loaded: frozenset[str] = frozenset()  # scripts that the store was given
 
     @classmethod
     def connect(cls, settings: Settings, url: str) -> "Store":
@@ -77,41 +77,46 @@ class Store:
             except NoScriptError:  # said before anything ran, so saying it again is safe
                 return client.eval(script.text, len(keys), *keys, *args)
 
-    def run_all(self, calls: Sequence[Call], *, resend: bool = True) -> list[Any]:
+    def run_all(self, calls: Sequence[Call], *, resend: bool = True, keep_errors: bool = False) -> list[Any]:
         """Calls several scripts in one round trip, in order.
 
         A script's first use carries its text along. Where the store has forgotten one since, those calls did nothing,
-        and are made once more after the others. Raises StoreUnavailable; then some of them may have run.
+        and are made once more after the others. `keep_errors`: what the store has against one call stands in the place
+        of its answer instead of being raised. Raises StoreUnavailable; then some of them may have run.
         """
         if len(calls) == 1:
-            return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
+            try:
+                return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
+            except ResponseError as error:
+                if keep_errors:
+                    return [error]
+                raise
         client = self.client if resend else self._once
         with translated():
-            answers = self._send(client, calls)
+            answers = self._send(client, calls, all_texts=False)
             forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if forgotten:
-                self._loaded.clear()
-                again = self._send(client, [calls[number] for number in forgotten])
+                again = self._send(client, [calls[number] for number in forgotten], all_texts=True)
                 for number, answer in zip(forgotten, again, strict=True):
                     answers[number] = answer
             for answer in answers:
-                if isinstance(answer, Exception):
+                if isinstance(answer, Exception) and not (keep_errors and _is_of_one_call(answer)):
                     raise answer
         return answers
 
-    def _send(self, client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
-        """The calls' answers, errors of the store among them."""
-        seen = self._loaded.copy()
+    def _send(self, client: redis.Redis, calls: Sequence[Call], *, all_texts: bool) -> list[Any]:
+        """The calls' answers, errors of the store among them; scripts go with their texts for the first time, or each."""
+        seen = set(self._loaded)
         pipeline = client.pipeline(transaction=False)
         for call in calls:
             script = self._script(call.script)
-            if call.script in seen:
+            if call.script in seen and not all_texts:
                 pipeline.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
             else:
                 pipeline.eval(script.text, len(call.keys), *call.keys, *call.args)
             seen.add(call.script)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
-        self._loaded = seen
+        self._loaded = frozenset(seen)  # a guess: threads may differ, and the store may forget
         return answers
 
     def ping(self) -> None:
@@ -158,6 +163,11 @@ def translated() -> Iterator[None]:
         if isinstance(error, ResponseError) and not _is_refusal(error):
             raise
         raise StoreUnavailable(f"The store is away: {type(error).__name__}.") from error
+
+
+def _is_of_one_call(error: Exception) -> bool:
+    """Whether the store is well, and has something against one call."""
+    return isinstance(error, ResponseError) and not _is_refusal(error)
 
 
 def _is_refusal(error: ResponseError) -> bool:

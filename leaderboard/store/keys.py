@@ -26,6 +26,13 @@
     lb:{game:board}:lock                string      10 s      token of whoever changes the definition
     lb:{game:board}:lock:r7d:<id>       string      10 s      token of whoever builds that rolling window
     lb:{game:board}:idem:<request>:<n>  string      24 h      result of chunk n of an idempotent request
+    cache:{game:board}:exact            hash        1 h       answer -> "rev version mark made took", a line break, and
+                                                             the answer; of those that are right as long as the
+                                                             version is. From the last make on, as the others below
+    cache:{game:board}:exact:made       sorted set  1 h       answer -> when it was made, Unix milliseconds
+    cache:{game:board}:brief            hash        250 ms    the same, with :made, of those that are given while
+                                                             they are young and not later; `read_staleness_ms`
+    cache:{game:board}:lock:<answer>    string      10 s      token of whoever makes that answer
     idem:{<request>}                    string      24 h      plan of an idempotent bulk request, then its answer
     auth:{<hash>}                       string      seconds   what an API key may do
     job:{<name>}                        string      60 s      token of the run that holds this job, renewed by it
@@ -36,7 +43,8 @@ that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one 
 
 A board's keys live as long as the board; a period's until its end and retention, or its last write, each plus
 30 days, whichever is later. All keys of one board share the hash tag in braces, so that a script over them is legal
-in a Cluster.
+in a Cluster. What begins with `cache:` is no data: it may be removed at any time, and means nothing once the board has
+another rev.
 """
 
 from dataclasses import dataclass
@@ -97,6 +105,15 @@ class BoardKeys:
     def lock_of(self, name: str) -> str:
         """The lock of one thing of the board, such as a rolling window that is being built."""
         return f"{self.prefix}lock:{name}"
+
+    def cache(self, kind: str) -> list[str]:
+        """The keys of finished answers: the answers, and when they were made."""
+        name = f"cache:{{{self.game}:{self.board}}}:{kind}"
+        return [name, name + ":made"]
+
+    def cache_lock(self, answer: str) -> str:
+        """The lock of one finished answer that is being made."""
+        return f"cache:{{{self.game}:{self.board}}}:lock:{answer}"
 
     def marker(self, request: str, chunk: int) -> str:
         return f"{self.prefix}idem:{request}:{chunk}"

@@ -33,9 +33,13 @@ def finish_together(store: Store, works: Sequence[Steps[_T]]) -> list[_T | Excep
     waiting: list[tuple[int, Sequence[Call]]] = []
 
     def advance(number: int, answers: list[Any] | None) -> None:
+        work = works[number]
         try:
-            calls = next(works[number]) if answers is None else works[number].send(answers)
-            waiting.append((number, calls))
+            failed = next((one for one in answers or () if isinstance(one, Exception)), None)
+            if failed is not None:
+                waiting.append((number, work.throw(failed)))
+            else:
+                waiting.append((number, next(work) if answers is None else work.send(answers)))
         except StopIteration as end:
             results[number] = end.value
         except Exception as error:  # noqa: BLE001 - it is that one's, and must not be the others' too
@@ -46,7 +50,7 @@ def finish_together(store: Store, works: Sequence[Steps[_T]]) -> list[_T | Excep
     while waiting:
         asking, waiting = waiting, []
         try:
-            answers = iter(store.run_all([call for _, calls in asking for call in calls]))
+            answers = iter(store.run_all([call for _, calls in asking for call in calls], keep_errors=True))
         except Exception as error:  # noqa: BLE001
             for number, _ in asking:
                 results[number] = error
