@@ -105,7 +105,7 @@ class Store:
         return answers
 
     def _send(self, client: redis.Redis, calls: Sequence[Call], *, all_texts: bool) -> list[Any]:
-        """The calls' answers, errors of the store among them; scripts go with their texts for the first time, or each."""
+        """The calls' answers, errors of the store among them. Scripts not sent before go with their texts, or all."""
         seen = set(self._loaded)
         pipeline = client.pipeline(transaction=False)
         for call in calls:

@@ -286,7 +286,10 @@ def test_what_it_says_is_what_was_read_then_and_is_read_now(service: Service, se
 
 def test_the_job_and_what_it_is_for_on_postgresql(postgres_url: str, valkey_url: str, tmp_path: Path) -> None:
     clock = FakeClock(START)
-    app = create_app(Settings(data_dir=tmp_path, read_staleness_ms=0, redis_url=valkey_url, database_url=postgres_url), clock=clock.now)
+    app = create_app(
+        Settings(data_dir=tmp_path, read_staleness_ms=0, redis_url=valkey_url, database_url=postgres_url),
+        clock=clock.now,
+    )
     service = Service(app, clock)
     service.new_game()
     service.put_board()

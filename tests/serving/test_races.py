@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from leaderboard.errors import StoreUnavailable
 from tests.conftest import START, Service
@@ -107,6 +108,29 @@ def test_nobody_waits_for_the_archive_that_another_reads(gate: Gate, game: Servi
         finally:
             reading.may.set()
         first.result(5)
+    assert client.answer.status == 200
+
+
+def test_nobody_waits_for_a_board_that_is_looked_up(gate: Gate, game: Service) -> None:
+    """While it is being changed that may take seconds: neither the loop nor the thread of all reads may ask for it."""
+    game.put_board("other", periods=["all"])
+    registry, store = game.services.registry, game.services.store
+    with held(store, "run") as slow:
+        first, _ = gate.start(read(game, "players/first"))
+        assert slow.called.wait(5)
+        changing, _ = gate.start(read(game, "players/ada"))
+        other, client = gate.start(replace(read(game, "top"), target="/v1/boards/other/top"))
+        gate.thread.do(lambda: None)
+        registry._cached.pop((game.game, "b"))  # as one does who looks it up anew
+        with held(registry, "fresh") as looking:
+            slow.may.set()
+            try:
+                other.result(1)
+            except TimeoutError:
+                pytest.fail("a read waits until another one's board is looked up")
+            finally:
+                looking.may.set()
+            done([first, changing])
     assert client.answer.status == 200
 
 
@@ -239,9 +263,10 @@ def test_the_worker_ends_while_requests_wait(game: Service) -> None:
 
 def test_a_bug_is_told_as_one_and_logged(gate: Gate, game: Service) -> None:
     request = write(game).plus(("X-Request-ID", "mine"))
-    with mock.patch.object(game.services.together, "submit", side_effect=RuntimeError("a bug")):
+    with mock.patch.object(game.services.together, "submit", side_effect=RuntimeError("a bug")), capture_logs() as logs:
         found = gate.ask(request)
-    with mock.patch.object(game.services.submissions, "submit", side_effect=RuntimeError("a bug")):
+    assert [(one["log_level"], one["request_id"]) for one in logs] == [("error", "mine")]
+    with mock.patch.object(game.services.submissions, "submit", side_effect=RuntimeError("a bug")), capture_logs():
         assert found.same == gate.flask(request).same
     assert (found.status, found.headers["x-request-id"], b'"request_id":"mine"' in found.body) == (500, "mine", True)
 

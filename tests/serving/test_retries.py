@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.conftest import Service
 from tests.serving.harness import Answered, Ask, Gate
@@ -97,7 +98,7 @@ def breaking(game: Service, when: str) -> Iterator[None]:
 
     def breaker(call: Any) -> Any:
         def act(*args: Any, **kwargs: Any) -> Any:
-            if done:
+            if done or not any(game.game in str(one) for one in args):  # what other tests left behind goes on
                 return call(*args, **kwargs)
             done.append(1)
             if when == "after":
@@ -144,6 +145,6 @@ def test_a_refusal_is_not_remembered(gate: Gate, game: Service) -> None:
 
 
 def test_a_bug_after_the_store_has_done_it_is_no_reason_to_do_it_again(gate: Gate, game: Service) -> None:
-    with mock.patch("leaderboard.boards.together.outcomes", side_effect=RuntimeError("a bug")):
+    with mock.patch("leaderboard.boards.together.outcomes", side_effect=RuntimeError("a bug")), capture_logs():
         assert short(gate, ask(game, key=None)).status == 500
     assert total(game) == 1

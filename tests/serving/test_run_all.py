@@ -102,11 +102,11 @@ def test_what_one_thread_forgets_another_may_still_remember(store: Store) -> Non
     store.client.script_flush()
     send, sent = store._send, []
 
-    def send_while_others_do(*args: Any) -> Any:
+    def send_while_others_do(*args: Any, **options: Any) -> Any:
         if sent:
             store._loaded = {"count", "release"}
         sent.append(1)
-        return send(*args)
+        return send(*args, **options)
 
     with mock.patch.object(store, "_send", send_while_others_do):
         answers = store.run_all([add(key), release(key), add(key)])

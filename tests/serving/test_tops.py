@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from leaderboard.api.replies import Reply
 from leaderboard.errors import StoreUnavailable
@@ -18,19 +19,20 @@ from leaderboard.serving.tops import Figures, Tops
 from tests.conftest import Service
 from tests.serving.harness import Answered, Ask, Client, Gate
 
-STALENESS = 0.25
+STALENESS = 60.0
 TOP = "/v1/boards/b/top"
 NO_CACHE = ("Cache-Control", "no-cache")
 
 
 class Time:
-    """Seconds, moved by hand."""
+    """Seconds, moved by hand: so many more than a clock says."""
 
-    def __init__(self) -> None:
-        self.at = 1000.0
+    def __init__(self, clock: Callable[[], float] = lambda: 1000.0) -> None:
+        self.at = 0.0
+        self._clock = clock
 
     def __call__(self) -> float:
-        return self.at
+        return self._clock() + self.at
 
 
 class Stage:
@@ -39,7 +41,7 @@ class Stage:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.gate = Gate(service.app, read_staleness_ms=int(STALENESS * 1000))
-        self.time = Time()
+        self.time = Time(self.gate.thread.loop.time)
         self.gate.gateway.lane.tops = Tops(STALENESS, self.time)
         service.one_thread = True
         service.put_board("b")
@@ -90,10 +92,10 @@ def without_store(stage: Stage) -> Any:
 def test_a_top_is_as_old_as_it_may_be_and_no_older(stage: Stage) -> None:
     assert stage.score() == 1
     stage.service.submit("ada", 2)
-    stage.time.at += STALENESS - 0.001
+    stage.time.at += STALENESS - 10
     assert stage.score() == 1
     assert stage.score(TOP + "?limit=3") == 2  # another question
-    stage.time.at += 0.002
+    stage.time.at += 11
     assert stage.score() == 2
     assert stage.gate.gateway.lane.tops.figures.hits == 1
 
@@ -105,13 +107,13 @@ def test_an_answer_is_as_old_as_its_question(stage: Stage) -> None:
 
     async def slow(hot: Any) -> Any:
         reply = await put(hot)
-        stage.time.at += 5
+        stage.time.at += STALENESS - 10
         return reply
 
     with mock.patch.object(lane._reads, "put", slow):
         assert stage.score() == 1
     stage.service.submit("ada", 2)
-    stage.time.at += 0.01
+    stage.time.at += 11
     assert stage.score() == 2
 
 
@@ -204,11 +206,9 @@ def test_many_wait_for_one_who_builds(stage: Stage) -> None:
 def test_somebody_builds_early_and_the_others_are_served_what_there_is(stage: Stage) -> None:
     stage.get()
     stage.service.submit("ada", 2)
-    stage.time.at += STALENESS - 0.001
+    stage.time.at += STALENESS - 5
     tops = stage.gate.gateway.lane.tops
-    tops._kept = {
-        key: tops_module._Kept(kept.reply, kept.built_at, 0.01, kept.ends) for key, kept in tops._kept.items()
-    }
+    tops._kept = {key: tops_module._Kept(kept.reply, kept.built_at, 1.0, kept.ends) for key, kept in tops._kept.items()}
     with mock.patch.object(random, "random", return_value=0.999):
         assert stage.score() == 1  # and begins to build
     for _ in range(100):
@@ -224,7 +224,7 @@ def test_a_board_that_is_gone_or_made_anew(stage: Stage) -> None:
     assert stage.service.request("DELETE", "/v1/boards/b").status == 204
     assert stage.get(may_be_long=True).status == 404
     stage.service.put_board("b", order="asc")
-    stage.time.at += STALENESS + 0.001
+    stage.time.at += STALENESS + 1
     assert stage.score() is None
 
 
@@ -235,7 +235,7 @@ def test_another_worker_s_change_is_seen_when_the_answer_is_too_old(stage: Stage
     stage.service.put_board("b", periods=["all"])
     registry._cached.update(known)
     assert stage.get(f"{TOP}?period=day").status == 200
-    stage.time.at += STALENESS + 0.001
+    stage.time.at += STALENESS + 1
     answer = stage.get(f"{TOP}?period=day", may_be_long=True)
     assert (answer.status, b"period_not_kept" in answer.body) == (422, True)
 
@@ -266,7 +266,7 @@ def test_without_the_store_nothing_of_another_period_is_served(stage: Stage) -> 
 def test_without_the_store_the_last_good_answer_outlives_what_is_known_of_keys(stage: Stage) -> None:
     """A key that was looked up a while ago has to be looked up again: the database still knows it."""
     good = stage.get()
-    stage.time.at += 10
+    stage.time.at += 100
     stage.service.services.access._cached.clear()
     with (
         without_store(stage),
@@ -280,7 +280,7 @@ def test_nothing_of_a_board_that_was_deleted_is_served_as_its_namesake_s(stage: 
     stage.get()
     stage.service.request("DELETE", "/v1/boards/b")
     stage.service.put_board("b")
-    stage.time.at += 10
+    stage.time.at += 100
     with without_store(stage):
         assert stage.get(may_be_long=True).status == 503
 
@@ -321,14 +321,29 @@ def test_a_waiter_who_goes_away_disturbs_nobody(stage: Stage) -> None:
 def test_a_bug_in_a_build_reaches_those_who_wait_and_is_not_kept(stage: Stage) -> None:
     store = stage.service.services.store
     stage.warm()
-    with mock.patch.object(store, "run_all", side_effect=AssertionError("a bug")):
+    with mock.patch.object(store, "run_all", side_effect=AssertionError("a bug")), capture_logs():
         for answer in stage.gate.ask_all([stage.ask()] * 3):
             assert answer.status == 500
             assert b"internal_error" in answer.body
     assert stage.score() == 1
 
 
+def test_what_is_there_is_served_however_many_wait_for_the_store(stage: Stage) -> None:
+    """Young or, where nothing can be built, stale."""
+    good = stage.get()
+    with mock.patch.object(type(stage.gate.gateway.lane._reads), "is_full", mock.PropertyMock(return_value=True)):
+        assert stage.get().same == good.same
+        stage.time.at += STALENESS + 1
+        stale = stage.get()
+        assert (stale.status, stale.body) == (200, good.body)
+        assert stage.get(TOP, NO_CACHE).status == 503
+        assert stage.get(f"{TOP}?limit=3").status == 503
+
+
 # Of the memory itself.
+
+
+KEY = ("g", b"/top", b"", "rev")
 
 
 def reply(size: int = 10) -> Reply:
@@ -342,13 +357,13 @@ def test_its_size_is_bounded() -> None:
     tops = Tops(STALENESS, Time())
     with mock.patch.object(tops_module, "_MOST_BYTES", 100_000):
         for number in range(1000):
-            tops.keep(("g", b"/top", b"%d" % number), reply(3000), None, tops._time())
+            tops.keep(("g", b"/top", b"%d" % number, "rev"), reply(3000), None, tops._time())
         assert 15 <= len(tops._kept) <= 25
-        assert tops.get(("g", b"/top", b"999"), NOW) is not None
-        tops.keep(("g", b"/top", b"999"), reply(200_000), None, tops._time())  # more than all of it
+        assert tops.get(("g", b"/top", b"999", "rev"), NOW) is not None
+        tops.keep(("g", b"/top", b"999", "rev"), reply(200_000), None, tops._time())  # more than all of it
         assert tops._bytes >= 0
         for number in range(100):
-            tops.keep(("g", b"/top", b"same"), reply(number), None, tops._time())
+            tops.keep(("g", b"/top", b"same", "rev"), reply(number), None, tops._time())
         assert len(tops._kept) == 1
 
 
@@ -357,8 +372,8 @@ def test_what_is_asked_counts_as_well_as_the_answer() -> None:
     tops = Tops(STALENESS, Time())
     with mock.patch.object(tops_module, "_MOST_BYTES", 100_000):
         for number in range(200):
-            tops.keep(("g", b"/top", b"&" * 8000 + b"limit=%d" % number), reply(), None, tops._time())
-        assert sum(len(query) for _, _, query in tops._kept) <= 100_000
+            tops.keep(("g", b"/top", b"&" * 8000 + b"limit=%d" % number, "rev"), reply(), None, tops._time())
+        assert sum(len(query) for _, _, query, _ in tops._kept) <= 100_000
 
 
 def run(test: Callable[[], Any]) -> Any:
@@ -369,7 +384,7 @@ def run(test: Callable[[], Any]) -> Any:
 def test_only_answers_are_kept(what: Any) -> None:
     async def act() -> None:
         tops = Tops(STALENESS, Time())
-        key = ("g", b"/top", b"")
+        key = KEY
 
         async def build() -> Any:
             await asyncio.sleep(0)
@@ -386,7 +401,7 @@ def test_only_answers_are_kept(what: Any) -> None:
 
 def test_a_clock_decides_the_end_not_the_age() -> None:
     time = Time()
-    tops, key, end = Tops(10, time), ("g", b"/top", b""), NOW + timedelta(seconds=1)
+    tops, key, end = Tops(10, time), KEY, NOW + timedelta(seconds=1)
     tops.keep(key, reply(), end, tops._time())
     assert tops.get(key, NOW) is not None
     assert tops.get(key, end) is None
@@ -395,14 +410,26 @@ def test_a_clock_decides_the_end_not_the_age() -> None:
     assert tops.figures == Figures(hits=1)
 
 
+def test_an_answer_of_before_the_end_never_takes_the_place_of_one_of_after() -> None:
+    """It may come later all the same."""
+    time = Time()
+    tops, key, end = Tops(STALENESS, time), KEY, NOW + timedelta(seconds=1)
+    time.at += 1
+    tops.keep(key, reply(1), end + timedelta(days=1), time())
+    tops.keep(key, reply(2), end, time() - 1)
+    kept = tops.get(key, end)
+    assert kept is not None
+    assert len(kept.body) == 1
+
+
 def test_the_nearer_the_end_the_likelier_it_is_built_anew() -> None:
     time = Time()
-    tops, key = Tops(STALENESS, time), ("g", b"/top", b"")
-    began, due = time.at, []
-    time.at += 0.01
+    tops, key = Tops(STALENESS, time), KEY
+    began, due = time(), list[int]()
+    time.at = 0.01
     tops.keep(key, reply(), None, began)
-    for age in (0.01, 0.2, 0.24, 0.249):
-        time.at = began + age
+    for left in (30, 0.1, 0.02, 0.001):
+        time.at = STALENESS - left
         due.append(sum(tops.is_due(key) for _ in range(2000)))
     assert due == sorted(due)
     assert (due[0], due[3] > 1000) == (0, True)
