@@ -16,7 +16,7 @@ if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local made = string.format('%.0f', now)
+local made = string.format('%.0f', now - tonumber(ARGV[6])) -- it is as old as its question
 local head = table.concat({ARGV[1], ARGV[2], ARGV[3], made, ARGV[6]}, ' ')
 redis.call('HSET', KEYS[2], ARGV[4], head .. '\n' .. ARGV[5])
 redis.call('ZADD', KEYS[3], made, ARGV[4])
