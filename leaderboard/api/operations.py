@@ -20,6 +20,7 @@ from werkzeug.routing import BaseConverter
 from leaderboard import jsontext
 from leaderboard.api import bodies, problems
 from leaderboard.api.replies import Answer, reply_of
+from leaderboard.boards.definition import Board
 from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, NotFound, Unauthenticated
 from leaderboard.fields import BOARD_NAME, check_player, flatten
 from leaderboard.games.access import Identity
@@ -44,7 +45,7 @@ class Call:
     request: Any  # Flask's; None on the short way, whose views do not read it
     query: Mapping[str, Any]
     path: Mapping[str, str]
-    is_hurried: bool = False  # others wait for it: what takes its time is for another way
+    board: Board | None = None  # on the short way, where nothing may be looked up: the one in the path
     _body: list[tuple[str, bytes]] = field(default_factory=list)  # kept, for it can be read only once
 
     @property

@@ -18,8 +18,9 @@ from leaderboard.times import format_time
 
 def view_of(call: Call) -> View:
     """What a request asks for. Raises InvalidInput."""
-    board = call.services.registry.get(call.game, call.path["board"])
-    return View(board, period_of(call, board, call.query), call.now, call.query["metadata"], call.is_hurried)
+    board = call.board or call.services.registry.get(call.game, call.path["board"])
+    period = period_of(call, board, call.query)
+    return View(board, period, call.now, call.query["metadata"], is_hurried=call.board is not None)
 
 
 def period_view_of(call: Call) -> View:

@@ -124,11 +124,17 @@ class Submissions:
         """A board, if this process knows it."""
         return self._registry.known(game, name)
 
-    def prepare(self, game: str, chunk: Chunk, context: Context, *, fresh: bool = False) -> None:
-        """Makes the batch of a chunk, as of now; what the board cannot take is refused. Raises Unavailable."""
+    def prepare(
+        self, game: str, chunk: Chunk, context: Context, *, fresh: bool = False, known: Board | None = None
+    ) -> None:
+        """Makes the batch of a chunk, as of now; what the board cannot take is refused.
+
+        `known`: the board, where nobody is to be asked for it. Raises Unavailable.
+        """
         chunk.batch, chunk.refused, chunk.taken = None, [], []
         try:
-            board = self._registry.fresh(game, chunk.board) if fresh else self._registry.get(game, chunk.board)
+            look = self._registry.fresh if fresh else self._registry.get
+            board = known or look(game, chunk.board)
         except UnknownBoard as error:
             refusal = Refusal(error.code, error.detail)
             chunk.refused = [Rejection(item.index, refusal) for item in chunk.items]

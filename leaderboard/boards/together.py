@@ -91,7 +91,7 @@ class Together:
         if not known.keeps_metadata:  # the first of a board is noted in the database
             chunk.items = [item for item in chunk.items if item.submission.metadata is None]
         context = Context(now, ranks=order.ranks, by_client=order.by_client)
-        self._submissions.prepare(order.board.game, chunk, context)
+        self._submissions.prepare(order.board.game, chunk, context, known=known)
 
 
 def _put_down(chunk: Chunk, found: list[Outcome]) -> None:

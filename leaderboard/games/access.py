@@ -124,8 +124,7 @@ class Access:
 
     def _look_up(self, key_hash: str) -> Identity:
         try:
-            with translated():
-                kept = self._store.client.get(names.auth(key_hash))
+            kept = self._store.glance(names.auth(key_hash))
         except StoreUnavailable:
             kept = None
         if kept is None:

@@ -58,6 +58,7 @@ class _Exchange:
         self._send = send
         self._first = first
         self._start: Message | None = None
+        self._is_broken = False
 
     def run(self, app: WSGIApp) -> list[Message]:
         """Calls the app; what it answers, unless that was streamed already."""
@@ -92,8 +93,11 @@ class _Exchange:
 
     def _next_piece(self) -> tuple[bytes, bool]:
         """What comes next of the body, and whether there is more of it."""
+        if self._is_broken:
+            raise ConnectionResetError("The client went away amid its request.")
         message, self._first = self._first or self._wait_for(self._receive()), None
         if message["type"] == _DISCONNECT:
+            self._is_broken = True
             raise ConnectionResetError("The client went away amid its request.")
         return message.get("body", b""), message.get("more_body", False)
 

@@ -40,10 +40,7 @@ _MOST_WAITING = 4096  # of either kind; beyond it is better to say so at once
 _PLAIN_QUERY = re.compile(rb"[A-Za-z0-9_=&.,:-]*")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _HEADERS = frozenset(
-    (
-        *(b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"if-none-match"),
-        *(b"cache-control", b"x-request-id"),
-    )
+    b"authorization content-type content-encoding idempotency-key if-none-match cache-control x-request-id".split()
 )
 _READS = {
     b"top": "/boards/{board}/top",
@@ -151,24 +148,29 @@ class Lane:
         self._writes.close()
 
     def _answer_read(self, hot: Hot, raw_path: bytes, *, is_top: bool) -> "Taken":
-        if self._reads.is_full:
-            return Taken(hot, _overloaded())
         if not is_top or not self._keeps_tops:
-            return Taken(hot, self._reads.put(hot))
+            return Taken(hot, self._ask(hot))
         ends, key = _true_until(hot.call), (hot.call.game, raw_path, hot.query, hot.board.rev)
         if b"no-cache" in hot.headers.get(b"cache-control", b"").lower():
             return Taken(hot, self._built_for(hot, key, ends))
         kept = self.tops.get(key, hot.call.now)
         if kept is None:
-            return Taken(hot, self.tops.wait(key, ends, lambda: self._reads.put(hot)))
+            return Taken(hot, self.tops.wait(key, ends, lambda: self._ask(hot)))
         if self.tops.is_due(key):
-            self.tops.refresh(key, ends, lambda: self._reads.put(hot))
+            self.tops.refresh(key, ends, lambda: self._ask(hot))
         return Taken(hot, kept)
+
+    def _ask(self, hot: Hot) -> Awaitable[Found]:
+        if not self._reads.is_full:
+            return self._reads.put(hot)
+        refused: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        refused.set_result(_overloaded())
+        return refused
 
     async def _built_for(self, hot: Hot, key: Key, ends: datetime | None) -> Found:
         """The answer as it is now, which whoever may have an older one then gets as well."""
-        began = asyncio.get_running_loop().time()
-        found = await self._reads.put(hot)
+        began = self.tops.now()
+        found = await self._ask(hot)
         if isinstance(found, Reply):
             self.tops.keep(key, found, ends, began)
         return found
@@ -186,7 +188,7 @@ class Lane:
         if headers is None or _PLAIN_QUERY.fullmatch(query) is None or b"%" in board:
             return None
         scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme != "Bearer":
+        if scheme != "Bearer" or not key:
             return None
         identity = self._services.access.known(key)
         if identity is None:
@@ -199,7 +201,7 @@ class Lane:
             path["player"] = unquote_to_bytes(player).decode()
             check_player(path["player"])
         asked = _query_of(operation.query, query)
-        call = Call(self._services, identity, self._services.clock(), None, asked, path, is_hurried=True)
+        call = Call(self._services, identity, self._services.clock(), None, asked, path, found)
         return Hot(operation, call, found, scope["path"], query, headers, _request_id(headers))
 
     def _submit(self, hot: Hot, body: bytes) -> _Submit | None:

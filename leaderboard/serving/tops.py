@@ -23,6 +23,7 @@ Build = Callable[[], Awaitable[Found]]
 STALE_SECONDS: Final = 3600.0  # how old the last good answer may be
 _MOST_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 1024  # bytes an answer takes besides its body and its question
+_PATIENCE_SECONDS = 0.5  # with the builder, where there is a good answer from before
 _EAGERNESS = 1.0  # beta of XFetch: above 1 builds earlier
 
 
@@ -86,15 +87,21 @@ class Tops:
         """The answer that somebody builds, or this one; the last good one where that fails. None: nobody can."""
         self.figures.misses += 1
         flight = self._flights.get((key, ends)) or self._fly(key, ends, build)
+        if self._last_good(key, ends) is not None:
+            await asyncio.wait({flight}, timeout=_PATIENCE_SECONDS)
+            if not flight.done():  # the store hangs; whoever builds goes on trying
+                return self._served_stale(key, ends)
         found = await asyncio.shield(flight)
-        if isinstance(found, StoreUnavailable):
-            return self._last_good(key, ends) or found
-        return found
+        return self._served_stale(key, ends) or found if isinstance(found, StoreUnavailable) else found
+
+    def now(self) -> float:
+        """Its clock."""
+        return self._time()
 
     def keep(self, key: Key, reply: Reply, ends: datetime | None, began: float) -> None:
         """Keeps an answer; it is as old as its question, which `began` then."""
         kept = self._kept.get(key)
-        if kept is not None and kept.built_at > began and kept.ends == ends:
+        if kept is not None and kept.built_at > began:
             return
         self._forget(key)
         self._kept[key] = _Kept(reply, began, self._time() - began, ends)
@@ -117,9 +124,15 @@ class Tops:
             self.keep(key, found, ends, began)
         return found
 
-    def _last_good(self, key: Key, ends: datetime | None) -> Reply | None:
+    def _last_good(self, key: Key, ends: datetime | None) -> _Kept | None:
         kept = self._kept.get(key)
         if kept is None or kept.ends != ends or self._time() - kept.built_at > STALE_SECONDS:
+            return None
+        return kept
+
+    def _served_stale(self, key: Key, ends: datetime | None) -> Reply | None:
+        kept = self._last_good(key, ends)
+        if kept is None:
             return None
         self.figures.stale += 1
         age = str(int(self._time() - kept.built_at))

@@ -1,5 +1,6 @@
 """The hot store: one client a process, its scripts, and every driver error turned into ours."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,8 @@ from leaderboard.store.scripts import Call, Script, load
 # What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
 _REFUSALS = ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
 _REFUSAL_KINDS = (OutOfMemoryError, ReadOnlyError, ClusterDownError, MasterDownError, TryAgainError)
+_HANG_SECONDS = 0.5  # for which nobody else waits
+_GLANCE_SECONDS = 0.25
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 0.5
 
@@ -33,12 +36,21 @@ _LONGEST_WAIT_SECONDS = 0.5
 class Store:
     """What the service asks of Valkey or Redis."""
 
-    def __init__(self, client: redis.Redis, *, once: redis.Redis | None = None, in_memory: bool = False) -> None:
-        """`client` retries; `once` does not, for what must not be sent twice."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        once: redis.Redis | None = None,
+        hasty: redis.Redis | None = None,
+        in_memory: bool = False,
+    ) -> None:
+        """`client` retries; `once` does not, for what must not be sent twice; `hasty` hardly waits either."""
         self.client = client
         self._once = once or client
+        self._hasty = hasty or client
         self._in_memory = in_memory
         self._loaded: frozenset[str] = frozenset()  # scripts that the store was given
+        self._hangs_until = 0.0
 
     @classmethod
     def connect(cls, settings: Settings, url: str) -> "Store":
@@ -56,8 +68,12 @@ class Store:
         again = redis.BlockingConnectionPool.from_url(
             url, timeout=1, retry=Retry(backoff, settings.redis_retries), **options
         )
-        once = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=Retry(backoff, 0), **options)
-        return cls(redis.Redis(connection_pool=again), once=redis.Redis(connection_pool=once))
+        never = Retry(backoff, 0)
+        once = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=never, **options)
+        options["socket_timeout"] = min(_GLANCE_SECONDS, settings.redis_timeout_seconds)
+        hasty = redis.BlockingConnectionPool.from_url(url, timeout=_GLANCE_SECONDS, retry=never, **options)
+        clients = [redis.Redis(connection_pool=pool) for pool in (again, once, hasty)]
+        return cls(clients[0], once=clients[1], hasty=clients[2])
 
     def pack(self, value: Any) -> bytes:
         """A batch, as this store's Lua unpacks it."""
@@ -71,7 +87,7 @@ class Store:
         """
         script = self._script(name)
         client = self.client if resend else self._once
-        with translated():
+        with self.answering():
             try:
                 return client.evalsha(script.sha, len(keys), *keys, *args)
             except NoScriptError:  # said before anything ran, so saying it again is safe
@@ -92,7 +108,7 @@ class Store:
                     return [error]
                 raise
         client = self.client if resend else self._once
-        with translated():
+        with self.answering():
             answers = self._send(client, calls, all_texts=False)
             forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if forgotten:
@@ -119,6 +135,24 @@ class Store:
         self._loaded = frozenset(seen)  # a guess: threads may differ, and the store may forget
         return answers
 
+    def glance(self, key: str) -> Any:
+        """What a key holds of which there is a copy elsewhere: raises StoreUnavailable soon rather than wait."""
+        with self.answering():
+            return self._hasty.get(key)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """`translated`, but that a store which has just let somebody wait in vain is taken to be away for a moment."""
+        if time.monotonic() < self._hangs_until:
+            raise StoreUnavailable("The store does not answer.")
+        try:
+            with translated():
+                yield
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, redis.TimeoutError):
+                self._hangs_until = time.monotonic() + _HANG_SECONDS
+            raise
+
     def ping(self) -> None:
         """Raises StoreUnavailable unless the store answers."""
         with translated():
@@ -142,8 +176,8 @@ class Store:
 
     def close(self) -> None:
         """Closes every connection."""
-        self.client.close()
-        self._once.close()
+        for client in (self.client, self._once, self._hasty):
+            client.close()
 
     def _script(self, name: str) -> Script:
         return load(name, json_batches=self._in_memory)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -274,6 +275,32 @@ def test_without_the_store_the_last_good_answer_outlives_what_is_known_of_keys(s
     ):
         answer = stage.gate.ask(stage.ask())
     assert (answer.status, answer.body) == (200, good.body)
+
+
+@pytest.mark.parametrize("knows_key", [True, False])
+def test_a_store_that_hangs_keeps_nobody_from_the_last_good_answer(stage: Stage, knows_key: bool) -> None:
+    """Its timeouts and retries come to some 9 seconds, once for the key and once for the top."""
+    if stage.service.services.settings.in_memory:
+        pytest.skip("the memory of the process does not hang")
+    good = stage.get()
+    stage.time.at += STALENESS + 1
+    store, may = stage.service.services.store, threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        may.wait(10)
+        raise StoreUnavailable("The store is away: TimeoutError.")
+
+    if not knows_key:
+        stage.service.services.access._cached.clear()
+    with mock.patch.multiple(store, run=hang, run_all=hang), mock.patch.object(store.client, "get", hang):
+        future, client = stage.gate.start(stage.ask())
+        try:
+            future.result(2)
+        except TimeoutError:
+            pytest.fail("it waits as long as the store hangs")
+        finally:
+            may.set()
+    assert (client.answer.status, client.answer.body) == (200, good.body)
 
 
 def test_nothing_of_a_board_that_was_deleted_is_served_as_its_namesake_s(stage: Stage) -> None:
