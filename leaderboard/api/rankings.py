@@ -21,11 +21,18 @@ from leaderboard.api.views import (
 from leaderboard.boards.views import Standing, View
 from leaderboard.errors import InvalidInput
 from leaderboard.numerals import Literal, OrderingError, exact, read_number
-from leaderboard.store.steps import Steps
+from leaderboard.store.steps import Steps, finish
 
 
-def top(call: Call) -> Steps[Answer]:
+def top(call: Call) -> Answer | Steps[Answer]:
     view = view_of(call)
+    steps = _top(call, view)
+    if call.board is not None or view.state == "open":
+        return steps
+    return remember(call, "top", view, lambda: finish(call.services.store, steps))  # it may be in the archive
+
+
+def _top(call: Call, view: View) -> Steps[Answer]:
     page = yield from call.services.rankings.top_steps(view, call.query["limit"], call.query.get("cursor"))
     entries = [entry_document(view, entry) for entry in page.entries]
     return answer(view, page.stamp, {"entries": entries, "next": page.next})

@@ -284,3 +284,24 @@ def test_any_time_it_is_what_is_made_now(service: Service, another: Any, uncache
             assert seen(ask(worker, read, FRESH)) == seen(right), read
     figures = [worker.services.cache.figures for worker in workers]
     assert sum(one.hits for one in figures) > 10 < sum(one.misses for one in figures)
+
+
+def test_a_page_of_the_archive(service: Service, another: Any, uncached: Service) -> None:
+    fill(service)
+    service.clock.advance(days=3)
+    seal(service)
+    service.clock.advance(days=3)
+    seal(service)  # which drops it
+    board = service.services.registry.fresh(service.game, "b")
+    assert not service.services.store.client.exists(board.keys.standings("2026-11-23"))
+    one, other, page = another(), another(), "top?period=day&id=2026-11-23&limit=2"
+    first = ask(one, page)
+    assert (first.status, first.json["period"]["state"], len(first.json["entries"])) == (200, "archived", 2)
+    assert seen(first) == seen(ask(other, page)) == seen(ask(uncached, page))
+    assert (other.services.cache.figures.hits, other.services.cache.figures.misses) == (1, 0)
+    cursor = first.json["next"]
+    assert [row["player"] for row in ask(other, f"{page}&cursor={cursor}").json["entries"]] == ["a"]
+    assert service.request("DELETE", "/v1/boards/b/players/c").status == 204
+    anew = ask(other, page, FRESH)
+    assert [row["player"] for row in anew.json["entries"]] == ["b", "a"]
+    assert seen(anew) == seen(ask(uncached, page))
