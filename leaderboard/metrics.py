@@ -40,6 +40,8 @@ def _counters() -> "dict[str, Counter]":
     return {
         "top_reads": Counter("leaderboard_top_reads", "Reads of tops, by where the answer came from", ["source"]),
         "top_age": Counter("leaderboard_top_age_seconds", "Age of all tops that were served from memory"),
+        "shared_reads": Counter("leaderboard_shared_reads", "Expensive reads, by what became of them", ["outcome"]),
+        "building": Counter("leaderboard_shared_building_seconds", "Time that went into making expensive reads"),
         "ways": Counter("leaderboard_requests", "Requests, by the way they went", ["way"]),
         "jobs": Counter("leaderboard_combined_requests", "Requests that shared round trips", ["kind"]),
         "batches": Counter("leaderboard_combined_batches", "The round trips they shared", ["kind"]),

@@ -15,6 +15,7 @@ from leaderboard.serving.lane import Hot, Lane, Taken, UnknownKey
 _WITHOUT_BODY = ("GET", "HEAD")
 _log = structlog.get_logger(__name__)
 _REPORT_SECONDS = 1.0
+_OUTCOMES = ("hits", "misses", "waits", "early", "stale")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -26,6 +27,7 @@ class Gateway:
         services = app.extensions["leaderboard"]
         self.lane = Lane(services, loop)
         self._bridge = Bridge(app, services.settings.threads)
+        self._cache = services.cache
         self._loop = loop
         self._long = 0  # requests that Flask answered
         self._meters = Meters()
@@ -55,11 +57,13 @@ class Gateway:
         await self._bridge(scope, receive, send, first)
 
     def _report(self) -> None:
-        lane, tops = self.lane.figures(), self.lane.tops.figures
+        lane, tops, shared = self.lane.figures(), self.lane.tops.figures, self._cache.figures
         reads = {"memory": tops.hits, "store": tops.misses, "early": tops.early, "stale": tops.stale}
         self._meters.bring(
             {("top_reads", source): count for source, count in reads.items()}
+            | {("shared_reads", name): getattr(shared, name) for name in _OUTCOMES}
             | {("top_age", ""): tops.age_seconds, ("ways", "long"): self._long}
+            | {("building", ""): shared.building_seconds}
             | lane
         )
         self._timer = self._loop.call_later(_REPORT_SECONDS, self._report)

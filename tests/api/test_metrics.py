@@ -30,6 +30,8 @@ def test_workers_count_together(tmp_path: Path) -> None:
         for number in range(40):
             ask("POST", "/v1/boards/b/scores", b'{"player":"p%d","score":1}' % number)
             ask("GET", "/v1/boards/b/top")
+        for _ in range(3):
+            ask("GET", "/v1/boards/b/distribution")
         asked = 80
         deadline = time.monotonic() + _SECONDS
         while (found := _counts(url)).get('leaderboard_requests_total{way="short"}', 0) < asked - 6:
@@ -39,4 +41,5 @@ def test_workers_count_together(tmp_path: Path) -> None:
         assert 34 <= tops <= 40 + found['leaderboard_top_reads_total{source="early"}']
         assert found['leaderboard_top_reads_total{source="memory"}'] > 0
         assert found['leaderboard_combined_requests_total{kind="write"}'] >= 34
+        assert found['leaderboard_shared_reads_total{outcome="misses"}'] >= 1
         assert found["leaderboard_top_age_seconds_total"] > 0
