@@ -136,15 +136,18 @@ class Store:
         return answers
 
     def glance(self, key: str) -> Any:
-        """What a key holds of which there is a copy elsewhere: raises StoreUnavailable soon rather than wait."""
-        with self.answering():
+        """What a key holds of which there is a copy elsewhere: raises StoreUnavailable soon rather than wait.
+
+        That it did not answer so soon says nothing of the store, which may be busy.
+        """
+        self._check_answering()
+        with translated():
             return self._hasty.get(key)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
         """`translated`, but that a store which has just let somebody wait in vain is taken to be away for a moment."""
-        if time.monotonic() < self._hangs_until:
-            raise StoreUnavailable("The store does not answer.")
+        self._check_answering()
         try:
             with translated():
                 yield
@@ -152,6 +155,10 @@ class Store:
             if isinstance(error.__cause__, redis.TimeoutError):
                 self._hangs_until = time.monotonic() + _HANG_SECONDS
             raise
+
+    def _check_answering(self) -> None:
+        if time.monotonic() < self._hangs_until:
+            raise StoreUnavailable("The store does not answer.")
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the store answers."""
