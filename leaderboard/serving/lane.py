@@ -150,14 +150,14 @@ class Lane:
     def _answer_read(self, hot: Hot, raw_path: bytes, *, is_top: bool) -> "Taken":
         if not is_top or not self._keeps_tops:
             return Taken(hot, self._ask(hot))
-        ends, key = _true_until(hot.call), (hot.call.game, raw_path, hot.query, hot.board.rev)
+        key = hot.call.game, raw_path, hot.query, hot.board.rev
         if b"no-cache" in hot.headers.get(b"cache-control", b"").lower():
-            return Taken(hot, self._built_for(hot, key, ends))
+            return Taken(hot, self._built_for(hot, key, _true_until(hot.call)))
         kept = self.tops.get(key, hot.call.now)
         if kept is None:
-            return Taken(hot, self.tops.wait(key, ends, lambda: self._ask(hot)))
+            return Taken(hot, self.tops.wait(key, _true_until(hot.call), lambda: self._ask(hot)))
         if self.tops.is_due(key):
-            self.tops.refresh(key, ends, lambda: self._ask(hot))
+            self.tops.refresh(key, _true_until(hot.call), lambda: self._ask(hot))
         return Taken(hot, kept)
 
     def _ask(self, hot: Hot) -> Awaitable[Found]:
