@@ -15,7 +15,12 @@ from leaderboard.errors import ConfigError
 
 PREFIX = "LEADERBOARD_"
 _MOST_CHUNK_ITEMS = 2000
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_REDIS_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    *(f"redis{s}+{kind}" for s in ("", "s") for kind in ("sentinel", "cluster")),
+)
 _ARCHIVED_NAMES = ("hour", "day", "week", "month", "year")
 _DAYS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg", "postgresql")
@@ -32,6 +37,8 @@ class Settings:
     redis_connect_timeout_seconds: float = 1.0
     redis_retries: int = 2
     redis_pool_size: int = 64
+    wait_replicas: int = 0  # which must have a write before it is answered; 0: none is waited for
+    wait_timeout_ms: int = 1000  # for them; then 503, and the client sends again with its Idempotency-Key
     key_cache_seconds: float = 1.5  # in a process, and as long again in the store: together under 5 s
     idempotency_hours: int = 24
     stats_hours_kept: int = 168  # after their end; then only their day, week, month and year are left
@@ -39,6 +46,9 @@ class Settings:
     archive_keep_days: str = ""  # "hour=90,day=1100": how long standings stay in the archive; others for ever
     snapshot_dir: Path | None = None  # None: `snapshots` in the data folder
     snapshot_keep: int = 7  # nightly snapshots of each game
+    limit_player_submissions: str = ""  # of one player, in every game that has no limit of its own: "10/s burst 20"
+    limit_key_reads: str = ""  # with one API key, likewise: "6000/60s"
+    limit_daily_submissions: str = ""  # of one game: "1000000/day"
     read_staleness_ms: int = 250  # how old a top may be that is served from memory; 0: none is
     max_body_bytes: int = 8 * 1024 * 1024
     max_bulk_items: int = 10_000
@@ -53,6 +63,13 @@ class Settings:
     def __post_init__(self) -> None:
         self._check_urls()
         _parse_keep_days(self.archive_keep_days)
+        self._check_numbers()
+        if self.log_format not in ("auto", "json", "plain"):
+            raise ConfigError(f"{PREFIX}LOG_FORMAT is auto, json or plain, not {self.log_format!r}.")
+        if self.log_level.lower() not in ("debug", "info", "warning", "error"):
+            raise ConfigError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not {self.log_level!r}.")
+
+    def _check_numbers(self) -> None:
         for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds"):
             if not 0 < getattr(self, name) <= 60:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be above 0 and at most 60.")
@@ -71,13 +88,11 @@ class Settings:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
         if self.chunk_items > _MOST_CHUNK_ITEMS:  # the store does nothing else meanwhile
             raise ConfigError(f"{PREFIX}CHUNK_ITEMS must be at most {_MOST_CHUNK_ITEMS}.")
-        for name in ("redis_retries", "read_staleness_ms", "workers", "port"):
+        for name in ("redis_retries", "wait_replicas", "read_staleness_ms", "workers", "port"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")
-        if self.log_format not in ("auto", "json", "plain"):
-            raise ConfigError(f"{PREFIX}LOG_FORMAT is auto, json or plain, not {self.log_format!r}.")
-        if self.log_level.lower() not in ("debug", "info", "warning", "error"):
-            raise ConfigError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not {self.log_level!r}.")
+        if self.wait_replicas and not 0 < self.wait_timeout_ms < self.redis_timeout_seconds * 1000:
+            raise ConfigError(f"{PREFIX}WAIT_TIMEOUT_MS must be above 0 and below {PREFIX}REDIS_TIMEOUT_SECONDS.")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -119,7 +134,7 @@ class Settings:
 
     def _check_urls(self) -> None:
         if self.redis_url not in (None, "memory") and urlsplit(self.redis_url).scheme not in _REDIS_SCHEMES:
-            raise ConfigError(f"{PREFIX}REDIS_URL must begin with redis://, rediss:// or unix://, or be 'memory'.")
+            raise ConfigError(f"{PREFIX}REDIS_URL must be 'memory' or begin with {'://, '.join(_REDIS_SCHEMES)}://.")
         if self.database_url is not None and urlsplit(self.database_url).scheme not in _DATABASE_SCHEMES:
             raise ConfigError(f"{PREFIX}DATABASE_URL must begin with sqlite:// or postgresql+psycopg://.")
 

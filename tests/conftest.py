@@ -21,6 +21,7 @@ from leaderboard.services import Services
 from leaderboard.store.embedded import EmbeddedStore
 from tests.archive import postgres
 from tests.front import Front, Reply
+from tests.topologies import Cluster, Sentinels
 
 hypothesis.settings.register_profile("no-shrink", phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
@@ -129,6 +130,20 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield store.url
 
 
+@pytest.fixture(scope="module")
+def sentinels() -> Iterator[Sentinels]:
+    """A primary, a replica and three Sentinels, for the tests of one module: who breaks it, heals it."""
+    with Sentinels() as topology:
+        yield topology
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three primaries and three replicas, for the tests of one module: who breaks it, heals it."""
+    with Cluster() as topology:
+        yield topology
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A private PostgreSQL, for this run (or this worker of it) alone."""
@@ -141,12 +156,30 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["valkey", "memory"])
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """A Cluster for tests that leave it as it is."""
+    with Cluster() as topology:
+        yield topology.url
+
+
+@pytest.fixture(scope="session")
+def sentinel_url() -> Iterator[str]:
+    """A primary behind Sentinels for tests that leave it as it is."""
+    with Sentinels() as topology:
+        yield topology.url
+
+
+# `LEADERBOARD_TEST_STORES=cluster pytest tests/conformance` runs them on a Cluster, `sentinel` behind Sentinels.
+_STORES = os.environ.get("LEADERBOARD_TEST_STORES", "valkey,memory").split(",")
+
+
+@pytest.fixture(scope="session", params=_STORES)
 def store_url(request: pytest.FixtureRequest) -> str:
     if request.param == "memory":
         pytest.importorskip("fakeredis")
         return "memory"
-    return str(request.getfixturevalue("valkey_url"))
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture(scope="session")

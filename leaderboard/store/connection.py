@@ -7,73 +7,62 @@ from typing import Any
 
 import msgspec
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.cluster import RedisCluster
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
-    MasterDownError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     ResponseError,
     TryAgainError,
 )
-from redis.retry import Retry
 
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, StoreUnavailable
-from leaderboard.store.scripts import Call, Script, load
+from leaderboard.store import clients
+from leaderboard.store.carriers import Command, Direct
+from leaderboard.store.clients import Clients
+from leaderboard.store.scripts import ACKNOWLEDGED, Call, Script, load
 
 # What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
 _REFUSALS = ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
-_REFUSAL_KINDS = (OutOfMemoryError, ReadOnlyError, ClusterDownError, MasterDownError, TryAgainError)
+_REFUSAL_KINDS = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, AskError)
 _HANG_SECONDS = 0.5  # for which nobody else waits
-_GLANCE_SECONDS = 0.25
-_FIRST_WAIT_SECONDS = 0.02
-_LONGEST_WAIT_SECONDS = 0.5
 
 
 class Store:
     """What the service asks of Valkey or Redis."""
 
-    def __init__(
-        self,
-        client: redis.Redis,
-        *,
-        once: redis.Redis | None = None,
-        hasty: redis.Redis | None = None,
-        in_memory: bool = False,
-    ) -> None:
-        """`client` retries; `once` does not, for what must not be sent twice; `hasty` hardly waits either."""
-        self.client = client
-        self._once = once or client
-        self._hasty = hasty or client
+    def __init__(self, made: Clients, *, in_memory: bool = False) -> None:
+        self._clients = made
         self._in_memory = in_memory
         self._loaded: frozenset[str] = frozenset()  # scripts that the store was given
         self._hangs_until = 0.0
 
     @classmethod
     def connect(cls, settings: Settings, url: str) -> "Store":
-        """Opens no connection yet; the first command does."""
+        """Opens no connection yet; the first command does. Raises ConfigError for a URL that cannot be one."""
         if url == "memory":
-            return cls(_memory_client(), in_memory=True)
-        options: dict[str, Any] = {
-            "protocol": 3,
-            "socket_timeout": settings.redis_timeout_seconds,
-            "max_connections": settings.redis_pool_size,
-        }
-        if not url.startswith("unix:"):
-            options["socket_connect_timeout"] = settings.redis_connect_timeout_seconds
-        backoff = ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)
-        again = redis.BlockingConnectionPool.from_url(
-            url, timeout=1, retry=Retry(backoff, settings.redis_retries), **options
-        )
-        never = Retry(backoff, 0)
-        once = redis.BlockingConnectionPool.from_url(url, timeout=1, retry=never, **options)
-        options["socket_timeout"] = min(_GLANCE_SECONDS, settings.redis_timeout_seconds)
-        hasty = redis.BlockingConnectionPool.from_url(url, timeout=_GLANCE_SECONDS, retry=never, **options)
-        clients = [redis.Redis(connection_pool=pool) for pool in (again, once, hasty)]
-        return cls(clients[0], once=clients[1], hasty=clients[2])
+            return cls(clients.of_memory(_memory_client()), in_memory=True)
+        return cls(clients.make(settings, url))
+
+    @property
+    def client(self) -> redis.Redis:
+        """For commands that are no scripts. Raises what `translated` translates, where it has to connect and cannot."""
+        return self._clients.client()
+
+    def nodes(self) -> list[tuple[str, redis.Redis]]:
+        """The servers that hold the data, with their names: one, or the primaries of a Cluster. Raises as `client`."""
+        client: Any = self.client
+        if not isinstance(client, RedisCluster):
+            return [("", client)]
+        return [
+            (node.name, client.get_redis_connection(node))
+            for node in client.nodes_manager.get_nodes_by_server_type("primary")
+        ]
 
     def pack(self, value: Any) -> bytes:
         """A batch, as this store's Lua unpacks it."""
@@ -85,54 +74,53 @@ class Store:
         `resend=False` for what must not run twice: then a broken connection is an error at once. Raises
         StoreUnavailable.
         """
-        script = self._script(name)
-        client = self.client if resend else self._once
-        with self.answering():
-            try:
-                return client.evalsha(script.sha, len(keys), *keys, *args)
-            except NoScriptError:  # said before anything ran, so saying it again is safe
-                return client.eval(script.text, len(keys), *keys, *args)
+        return self._ask([Call(name, keys, args)], resend=resend, keep_errors=False)[0]
 
     def run_all(self, calls: Sequence[Call], *, resend: bool = True, keep_errors: bool = False) -> list[Any]:
-        """Calls several scripts in one round trip, in order.
+        """Calls several scripts in one round trip, in order for those whose keys are in one place.
 
         A script's first use carries its text along. Where the store has forgotten one since, those calls did nothing,
         and are made once more after the others. `keep_errors`: what the store has against one call stands in the place
-        of its answer instead of being raised. Raises StoreUnavailable; then some of them may have run.
+        of its answer instead of being raised, and nothing is waited for. Raises StoreUnavailable; then some of them
+        may have run.
         """
-        if len(calls) == 1:
-            try:
-                return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
-            except ResponseError as error:
-                if keep_errors:
-                    return [error]
-                raise
-        client = self.client if resend else self._once
+        return self._ask(calls, resend=resend, keep_errors=keep_errors)
+
+    def _ask(self, calls: Sequence[Call], *, resend: bool, keep_errors: bool) -> list[Any]:
         with self.answering():
-            answers = self._send(client, calls, all_texts=False)
+            answers = self._send(calls, resend=resend, patient=not keep_errors, all_texts=False)
             forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if forgotten:
-                again = self._send(client, [calls[number] for number in forgotten], all_texts=True)
+                texts = [calls[number] for number in forgotten]
+                again = self._send(texts, resend=resend, patient=not keep_errors, all_texts=True)
                 for number, answer in zip(forgotten, again, strict=True):
                     answers[number] = answer
-            for answer in answers:
-                if isinstance(answer, Exception) and not (keep_errors and _is_of_one_call(answer)):
+            failed = [(number, answer) for number, answer in enumerate(answers) if isinstance(answer, Exception)]
+            for number, answer in failed:
+                if not keep_errors:
                     raise answer
+                answers[number] = _told(answer)
+        if answers and len(failed) == len(answers) and isinstance(answers[0], StoreUnavailable):
+            raise answers[0]
         return answers
 
-    def _send(self, client: redis.Redis, calls: Sequence[Call], *, all_texts: bool) -> list[Any]:
+    def _send(self, calls: Sequence[Call], *, resend: bool, patient: bool, all_texts: bool) -> list[Any]:
         """The calls' answers, errors of the store among them. Scripts not sent before go with their texts, or all."""
         seen = set(self._loaded)
-        pipeline = client.pipeline(transaction=False)
+        commands = []
         for call in calls:
             script = self._script(call.script)
-            if call.script in seen and not all_texts:
-                pipeline.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
-            else:
-                pipeline.eval(script.text, len(call.keys), *call.keys, *call.args)
+            known = (call.script in seen or len(calls) == 1) and not all_texts
+            words = (
+                *(("EVALSHA", script.sha) if known else ("EVAL", script.text)),
+                len(call.keys),
+                *call.keys,
+                *call.args,
+            )
+            commands.append(Command(call.keys[0], words, call.script in ACKNOWLEDGED))
             seen.add(call.script)
-        answers: list[Any] = pipeline.execute(raise_on_error=False)
-        self._loaded = frozenset(seen)  # a guess: threads may differ, and the store may forget
+        answers = self._clients.carrier.carry(commands, resend=resend, patient=patient)
+        self._loaded = frozenset(seen)  # a guess: threads may differ, nodes too, and the store may forget
         return answers
 
     def glance(self, key: str) -> Any:
@@ -142,7 +130,7 @@ class Store:
         """
         self._check_answering()
         with translated():
-            return self._hasty.get(key)
+            return self._clients.hasty().get(key)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -152,7 +140,7 @@ class Store:
             with translated():
                 yield
         except StoreUnavailable as error:
-            if isinstance(error.__cause__, redis.TimeoutError):
+            if isinstance(error.__cause__, redis.TimeoutError) and isinstance(self._clients.carrier, Direct):
                 self._hangs_until = time.monotonic() + _HANG_SECONDS
             raise
 
@@ -161,30 +149,23 @@ class Store:
             raise StoreUnavailable("The store does not answer.")
 
     def ping(self) -> None:
-        """Raises StoreUnavailable unless the store answers."""
+        """Raises StoreUnavailable unless the store answers, all of it."""
         with translated():
-            self.client.ping()
+            for _, node in self.nodes():
+                node.ping()
 
     def risks(self) -> list[str]:
         """What in the store's configuration would lose rankings, in sentences; [] where it cannot be asked."""
         if self._in_memory:
             return ["The store is in this process's memory: nothing is kept when it ends."]
         try:
-            memory, persistence = self.client.info("memory"), self.client.info("persistence")
-        except RedisError:
+            return list(dict.fromkeys(risk for _, node in self.nodes() for risk in _risks_of(node)))
+        except (RedisError, RedisClusterException):
             return []
-        found = []
-        policy = memory.get("maxmemory_policy", "noeviction")
-        if policy.startswith("allkeys"):
-            found.append(f"The store evicts rankings when it is full (maxmemory-policy {policy}); set noeviction.")
-        if not persistence.get("aof_enabled"):
-            found.append("The store appends no log (appendonly no): a restart loses what came since the last snapshot.")
-        return found
 
     def close(self) -> None:
         """Closes every connection."""
-        for client in (self.client, self._once, self._hasty):
-            client.close()
+        self._clients.close()
 
     def _script(self, name: str) -> Script:
         return load(name, json_batches=self._in_memory)
@@ -195,20 +176,34 @@ def as_text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
+def _risks_of(node: redis.Redis) -> Iterator[str]:
+    memory, persistence = node.info("memory"), node.info("persistence")
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy.startswith("allkeys"):
+        yield f"The store evicts rankings when it is full (maxmemory-policy {policy}); set noeviction."
+    if not persistence.get("aof_enabled"):
+        yield "The store appends no log (appendonly no): a restart loses what came since the last snapshot."
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns the driver's errors into StoreUnavailable, keeping the cause."""
     try:
         yield
-    except RedisError as error:
-        if isinstance(error, ResponseError) and not _is_refusal(error):
+    except (RedisError, RedisClusterException) as error:
+        told = _told(error)
+        if told is error:
             raise
-        raise StoreUnavailable(f"The store is away: {type(error).__name__}.") from error
+        raise told from error
 
 
-def _is_of_one_call(error: Exception) -> bool:
-    """Whether the store is well, and has something against one call."""
-    return isinstance(error, ResponseError) and not _is_refusal(error)
+def _told(error: Exception) -> Exception:
+    """StoreUnavailable, with its cause, for an error that says so; else the error."""
+    if isinstance(error, StoreUnavailable) or (isinstance(error, ResponseError) and not _is_refusal(error)):
+        return error
+    told = StoreUnavailable(f"The store is away: {type(error).__name__}.")
+    told.__cause__ = error
+    return told
 
 
 def _is_refusal(error: ResponseError) -> bool:

@@ -34,8 +34,12 @@
                                                              they are young and not later; `read_staleness_ms`
     cache:{game:board}:lock:<answer>    string      10 s      token of whoever makes that answer
     idem:{<request>}                    string      24 h      plan of an idempotent bulk request, then its answer
+    wait:{<tag>}                        string      1 s       written before replicas are waited for, see carriers.py
     auth:{<hash>}                       string      seconds   what an API key may do
     job:{<name>}                        string      60 s      token of the run that holds this job, renewed by it
+    rl:{game#<shard>}:b<seconds>:<player>  string   till full player's tokens and as of when; `<seconds>` is the rule's
+    rl:{<key id>}:w<seconds>            list        window    how many reads a key made, by parts of the sliding window
+    rl:{game}:day                       string      a day     number of the day, and the game's submissions in it
 
 Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before it take no scores any more, but by a
 backfill; `drops` counts periods that lost their key, `forgets` removals of players; `windows`: the rolling windows
@@ -44,10 +48,13 @@ that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one 
 A board's keys live as long as the board; a period's until its end and retention, or its last write, each plus
 30 days, whichever is later. All keys of one board share the hash tag in braces, so that a script over them is legal
 in a Cluster. What begins with `cache:` is no data: it may be removed at any time, and means nothing once the board has
-another rev.
+another rev. Nor is what begins with `rl:`, the limits; without it nobody has asked for anything yet.
 """
 
 from dataclasses import dataclass
+from zlib import crc32
+
+_SHARDS = 16  # of a game's players: few calls for a bulk, and no node of a Cluster has all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +139,28 @@ def auth(key_hash: str) -> str:
 def job(name: str) -> str:
     """Where the run that holds a job of the scheduler keeps its token."""
     return f"job:{{{name}}}"
+
+
+def player_shard(player: str) -> int:
+    """Which of a game's players have their buckets together."""
+    return crc32(player.encode()) % _SHARDS
+
+
+def player_bucket(game: str, seconds: int, player: str) -> str:
+    """The bucket of a player's submissions, by a rule over so many seconds."""
+    return f"rl:{{{game}#{player_shard(player)}}}:b{seconds}:{player}"
+
+
+def key_window(key_id: str, seconds: int) -> str:
+    """The sliding window of an API key's reads, of so many seconds."""
+    return f"rl:{{{key_id}}}:w{seconds}"
+
+
+def day_quota(game: str) -> str:
+    """How much of its daily quota a game has used."""
+    return f"rl:{{{game}}}:day"
+
+
+def waiting(key: str) -> str:
+    """A key in the place of another, whatever that is."""
+    return f"wait:{{{key.partition('{')[2].partition('}')[0] or key}}}"

@@ -115,7 +115,7 @@ def test_nobody_waits_for_a_board_that_is_looked_up(gate: Gate, game: Service) -
     """While it is being changed that may take seconds: neither the loop nor the thread of all reads may ask for it."""
     game.put_board("other", periods=["all"])
     registry, store = game.services.registry, game.services.store
-    with held(store, "run") as slow:
+    with held(store, "run_all") as slow:
         first, _ = gate.start(read(game, "players/first"))
         assert slow.called.wait(5)
         changing, _ = gate.start(read(game, "players/ada"))
@@ -235,7 +235,7 @@ def test_a_submission_is_judged_as_of_when_it_is_made(gate: Gate, game: Service)
     """Not of when it came: it may have waited over the end of a period."""
     store, clock = game.services.store, game.clock
     clock.set(START + timedelta(minutes=59, seconds=59))
-    with held(store, "run") as slow:
+    with held(store, "run_all") as slow:
         first, _ = gate.start(write(game, "first"))
         assert slow.called.wait(5)
         second, client = gate.start(write(game, "second"))
@@ -251,7 +251,7 @@ def test_the_worker_ends_while_requests_wait(game: Service) -> None:
     gate = Gate(game.app, read_staleness_ms=0)
     game.services.access.identify(game.keys["server"])
     store = game.services.store
-    with held(store, "run") as slow:
+    with held(store, "run_all") as slow:
         futures = [gate.start(write(game, f"p{number}")) for number in range(3)]
         assert slow.called.wait(5)
         threading.Timer(0.05, slow.may.set).start()

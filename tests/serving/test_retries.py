@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -107,9 +107,8 @@ def breaking(game: Service, when: str) -> Iterator[None]:
 
         return act
 
-    with ExitStack() as stack:
-        for client in {id(one): one for one in (store.client, store._once)}.values():
-            stack.enter_context(mock.patch.object(client, "evalsha", breaker(client.evalsha)))
+    carrier: Any = store._clients.carrier
+    with mock.patch.object(carrier, "carry", breaker(carrier.carry)):
         yield
 
 

@@ -35,7 +35,8 @@ def forgetting(store: Store, after: int) -> Iterator[None]:
     """The first pipeline that is sent has SCRIPT FLUSH behind so many of its calls."""
     done: list[int] = []
     with ExitStack() as stack:
-        for client in {id(one): one for one in (store.client, store._once)}.values():
+        carrier: Any = store._clients.carrier
+        for client in {id(one): one for one in (carrier._client, carrier._once)}.values():
             make = client.pipeline
 
             def pipeline(make: Any = make, **kwargs: Any) -> Any:

@@ -32,7 +32,7 @@ def test_who_only_glanced_keeps_nobody_else_from_it(own_store: Store, monkeypatc
     def too_late(_key: str) -> Any:
         raise redis.TimeoutError("too late")
 
-    monkeypatch.setattr(own_store._hasty, "get", too_late)
+    monkeypatch.setattr(own_store._clients.hasty(), "get", too_late)
     with pytest.raises(StoreUnavailable):
         own_store.glance("some key")
     forget(own_store)

@@ -1,0 +1,154 @@
+"""The clients of a store, however it is built: one that retries, one that does not, one that hardly waits."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, cast
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from leaderboard.config import Settings
+from leaderboard.store.carriers import Carrier, Direct, Wait
+from leaderboard.store.clustering import Clustered
+from leaderboard.store.urls import SENTINEL, Location, parse
+
+GLANCE_SECONDS = 0.25
+_FIRST_WAIT_SECONDS = 0.02
+_LONGEST_WAIT_SECONDS = 0.5
+_ASKING_SECONDS = 0.5  # a Sentinel; then the next one
+Connect = Callable[[], redis.Redis]
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """How a store is spoken to. The first two connect when they are first called."""
+
+    client: Connect
+    hasty: Connect
+    carrier: Carrier
+    close: Callable[[], None]
+
+
+def make(settings: Settings, url: str) -> Clients:
+    """The clients of the store at a URL. Opens no connection. Raises ConfigError."""
+    location = parse(url)
+    if location is None:
+        again, once, hasty = (_of_one(settings, url, retries, timeout) for retries, timeout in _kinds(settings))
+    elif location.kind == SENTINEL:
+        again, once, hasty = (_of_sentinels(settings, location, *kind) for kind in _kinds(settings))
+    else:
+        return _of_cluster(settings, location)
+    return _direct(again, once, hasty, _wait(settings))
+
+
+def of_memory(client: redis.Redis) -> Clients:
+    """Those of a store in this process."""
+    return _direct(client, client, client, Wait())
+
+
+def _direct(again: redis.Redis, once: redis.Redis, hasty: redis.Redis, wait: Wait) -> Clients:
+    def close() -> None:
+        for client in (again, once, hasty):
+            client.close()
+
+    return Clients(lambda: again, lambda: hasty, Direct(again, once, wait), close)
+
+
+def _kinds(settings: Settings) -> list[tuple[int, float]]:
+    """Retries and timeout of the client that retries, of the one that does not, and of the hasty one."""
+    patient = settings.redis_timeout_seconds
+    return [(settings.redis_retries, patient), (0, patient), (0, min(GLANCE_SECONDS, patient))]
+
+
+def _wait(settings: Settings) -> Wait:
+    return Wait(settings.wait_replicas, settings.wait_timeout_ms)
+
+
+def _retry(retries: int) -> Retry:
+    return Retry(ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS), retries)
+
+
+def _options(settings: Settings, timeout: float) -> dict[str, Any]:
+    return {
+        "protocol": 3,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": min(settings.redis_connect_timeout_seconds, timeout),
+        "max_connections": settings.redis_pool_size,
+    }
+
+
+def _of_one(settings: Settings, url: str, retries: int, timeout: float) -> redis.Redis:
+    options = _options(settings, timeout)
+    if url.startswith("unix:"):
+        del options["socket_connect_timeout"]
+    waiting = GLANCE_SECONDS if timeout <= GLANCE_SECONDS else 1
+    pool = redis.BlockingConnectionPool.from_url(url, timeout=waiting, retry=_retry(retries), **options)
+    return redis.Redis(connection_pool=pool)
+
+
+def _of_sentinels(settings: Settings, location: Location, retries: int, timeout: float) -> redis.Redis:
+    asking = {"socket_timeout": _ASKING_SECONDS, "socket_connect_timeout": _ASKING_SECONDS, **location.asking}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        list(location.hosts), sentinel_kwargs=asking
+    )
+    options = _options(settings, timeout) | dict(location.connecting)
+    client = sentinel.master_for(  # type: ignore[no-untyped-call]
+        location.service, retry=_retry(retries), **options
+    )
+    return cast("redis.Redis", client)
+
+
+def _of_cluster(settings: Settings, location: Location) -> Clients:
+    def connecting(retries: int, timeout: float) -> _Once:
+        options = _options(settings, timeout) | dict(location.connecting)
+        return _Once(
+            lambda: _Cluster(
+                startup_nodes=[ClusterNode(*host) for host in location.hosts],  # type: ignore[no-untyped-call]
+                retry=_retry(retries),
+                require_full_coverage=False,
+                **options,
+            )
+        )
+
+    again, once, hasty = made = [connecting(*kind) for kind in _kinds(settings)]
+
+    def close() -> None:
+        for one in made:
+            one.close()
+
+    carrier = Clustered(cast("Callable[[], RedisCluster]", once), settings.redis_retries, _wait(settings))
+    return Clients(again, hasty, carrier, close)
+
+
+class _Cluster(RedisCluster):
+    """Its pipelines take commands of several keys too, as all keys of one command share a tag here."""
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> Any:
+        made: Any = super().pipeline(transaction, shard_hint)  # type: ignore[no-untyped-call]
+        for name in ("mget", "pfcount", "pfmerge", "unlink"):
+            setattr(made, name, MethodType(getattr(redis.Redis, name), made))
+        return made
+
+
+class _Once:
+    """A client that is made when it is first asked for: a Cluster's connects at once, and the Cluster may be away."""
+
+    def __init__(self, connect: Callable[[], RedisCluster]) -> None:
+        self._connect = connect
+        self._client: RedisCluster | None = None
+        self._making = threading.Lock()
+
+    def __call__(self) -> redis.Redis:
+        with self._making:
+            if self._client is None:
+                self._client = self._connect()
+            return cast("redis.Redis", self._client)  # for commands of one key it is one
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
