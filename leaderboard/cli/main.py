@@ -22,6 +22,7 @@ _COMMANDS = {
     "snapshot": "snapshot",
     "restore": "snapshot",
     "memory": "memory",
+    "doctor": "doctor",
     "stats": "stats",
 }  # name -> module, in the order of the help
 
