@@ -12,8 +12,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, DatabaseUnavailable
 
-HEAD = "0003"  # the newest migration; looked at before Alembic is even imported
+HEAD = "0005"  # the newest migration; looked at before Alembic is even imported
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# A host that is gone without a word is noticed within some ten seconds.
+_POSTGRES = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _LOCK_ID = 0x6C656164  # "lead": PostgreSQL's advisory lock for migrating
 
 
@@ -46,18 +54,22 @@ class Database:
             yield connection
 
     def migrate(self) -> None:
-        """Brings the schema to HEAD; safe to call from several processes at once."""
+        """Brings the schema to HEAD; safe to call from several processes at once. Raises ConfigError."""
         if self._revision() == HEAD:
             return
         with _translated(), self._migrating() as connection:
             # Slow to import, seldom needed; and by one thread at a time, for its modules import each other.
             from alembic import command  # noqa: PLC0415
             from alembic.config import Config  # noqa: PLC0415
+            from alembic.util import CommandError  # noqa: PLC0415
 
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise ConfigError(f"The database was made by a newer release: {error}.") from error
 
     def ping(self) -> None:
         """Raises DatabaseUnavailable unless the database answers."""
@@ -101,7 +113,10 @@ class Database:
 def _pool(url: sa.URL) -> dict[str, object]:
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         return {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
-    return {"pool_size": 4, "max_overflow": 12, "pool_timeout": 5}
+    found: dict[str, object] = {"pool_size": 4, "max_overflow": 12, "pool_timeout": 5}
+    if url.get_backend_name() == "postgresql":
+        found["connect_args"] = _POSTGRES
+    return found
 
 
 def _tune_sqlite(connection: object, _record: object) -> None:

@@ -5,6 +5,9 @@ than it is; while the board still has them it is exact, however old. For a littl
 given though the board has changed. One caller at a time makes it, the others wait for that, or shortly before it is too
 old are given what there is (XFetch: Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede
 Prevention", 2015). When the store is away a process gives its own last copy.
+
+The version of a board with parts is theirs in a row, asked for before anything else. Two that are alike at different
+times say that no part has changed in between; one that is nowhere behind another is of no earlier moment.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,6 +27,7 @@ import msgspec
 from leaderboard.errors import BoardsChanged, StoreUnavailable
 from leaderboard.store.connection import Store, as_text
 from leaderboard.store.keys import BoardKeys
+from leaderboard.store.scripts import Call
 
 STALE_SECONDS: Final = 3600.0  # how old a process's last copy may be
 MOST_ANSWERS: Final = 100  # of a board, in the store
@@ -49,6 +53,7 @@ class Asked:
     what: str  # all else that makes this question another one than others
     fresh: bool  # whether only what is true now will do
     exact: bool = True  # whether the answer is the same for as long as the board's version is
+    parts: Sequence[BoardKeys] = ()  # of a board that is spread over some
 
     @property
     def name(self) -> str:
@@ -136,7 +141,7 @@ class Cache:
             return self._made(make, "misses")[0]
         token = secrets.token_hex(16)
         found = self._found(asked, token)
-        if found.outcome == "hit" and found.mark == "2" and not still_there():
+        if found.outcome == "hit" and "2" in found.mark and not still_there():
             return self._made(make, "misses")[0]
         if found.outcome == "hit":
             self._count("hits")
@@ -162,14 +167,28 @@ class Cache:
 
     def _find(self, asked: Asked, token: str, least: str) -> _Found:
         keys = asked.keys
+        state = self._state(asked)
+        if state is None:
+            return _Found("other")
         answers, _ = _places(asked)
         names = [keys.meta, keys.open, keys.standings(asked.view), answers, keys.cache_lock(asked.name)]
         staleness = 0 if asked.fresh else self._staleness_ms
         ahead = -math.log(1.0 - self._chance()) * _EAGERNESS
         arguments = [asked.rev, asked.name, _text(asked.ends_ms), staleness, repr(ahead), least]
-        outcome, *rest = self._store.run("cache_find", names, [*arguments, token, _LOCK_MS, self._now()])
+        outcome, *rest = self._store.run("cache_find", names, [*arguments, token, _LOCK_MS, self._now(), *state])
         version, mark, *answer = rest or (b"", b"")
         return _Found(as_text(outcome), as_text(version), as_text(mark), answer[0] if answer else b"")
+
+    def _state(self, asked: Asked) -> tuple[str, str] | None:
+        """The version and the mark of all parts, empty where there are none; None where one is of another board."""
+        if not asked.parts:
+            return "", ""
+        ends = _text(asked.ends_ms)
+        names = [[keys.meta, keys.open, keys.standings(asked.view)] for keys in asked.parts]
+        answers = self._store.run_all([Call("cache_state", some, [ends]) for some in names])
+        if any(rev is None or as_text(rev) != asked.rev for rev, *_ in answers):
+            return None
+        return ".".join(as_text(version) for _, version, _ in answers), "".join(as_text(mark) for *_, mark in answers)
 
     def _made_under_lock(self, asked: Asked, found: _Found, token: str, make: Make) -> Finished:
         kept = False

@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any, cast
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import AbstractBackoff, ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -15,6 +15,7 @@ from redis.sentinel import Sentinel
 from leaderboard.config import Settings
 from leaderboard.store.carriers import Carrier, Direct, Wait
 from leaderboard.store.clustering import Clustered
+from leaderboard.store.patience import Patience, PatientRetry
 from leaderboard.store.urls import SENTINEL, Location, parse
 
 GLANCE_SECONDS = 0.25
@@ -38,7 +39,7 @@ def make(settings: Settings, url: str) -> Clients:
     """The clients of the store at a URL. Opens no connection. Raises ConfigError."""
     location = parse(url)
     if location is None:
-        again, once, hasty = (_of_one(settings, url, retries, timeout) for retries, timeout in _kinds(settings))
+        again, once, hasty = (_of_one(settings, url, *kind) for kind in _kinds(settings))
     elif location.kind == SENTINEL:
         again, once, hasty = (_of_sentinels(settings, location, *kind) for kind in _kinds(settings))
     else:
@@ -59,18 +60,22 @@ def _direct(again: redis.Redis, once: redis.Redis, hasty: redis.Redis, wait: Wai
     return Clients(lambda: again, lambda: hasty, Direct(again, once, wait), close)
 
 
-def _kinds(settings: Settings) -> list[tuple[int, float]]:
-    """Retries and timeout of the client that retries, of the one that does not, and of the hasty one."""
-    patient = settings.redis_timeout_seconds
-    return [(settings.redis_retries, patient), (0, patient), (0, min(GLANCE_SECONDS, patient))]
+def _kinds(settings: Settings) -> list[tuple[Retry, float]]:
+    """How the client that retries, the one that does not, and the hasty one try again, and how long they wait."""
+    seconds, patience = settings.redis_timeout_seconds, Patience()
+    return [
+        (PatientRetry(_backoff(), settings.redis_retries, patience), seconds),
+        (PatientRetry(_backoff(), 0, patience), seconds),
+        (PatientRetry(_backoff(), 0, patience, is_hasty=True), min(GLANCE_SECONDS, seconds)),
+    ]
 
 
 def _wait(settings: Settings) -> Wait:
     return Wait(settings.wait_replicas, settings.wait_timeout_ms)
 
 
-def _retry(retries: int) -> Retry:
-    return Retry(ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS), retries)
+def _backoff() -> AbstractBackoff:
+    return ExponentialWithJitterBackoff(base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)
 
 
 def _options(settings: Settings, timeout: float) -> dict[str, Any]:
@@ -82,34 +87,39 @@ def _options(settings: Settings, timeout: float) -> dict[str, Any]:
     }
 
 
-def _of_one(settings: Settings, url: str, retries: int, timeout: float) -> redis.Redis:
+def _of_one(settings: Settings, url: str, retry: Retry, timeout: float) -> redis.Redis:
     options = _options(settings, timeout)
     if url.startswith("unix:"):
         del options["socket_connect_timeout"]
     waiting = GLANCE_SECONDS if timeout <= GLANCE_SECONDS else 1
-    pool = redis.BlockingConnectionPool.from_url(url, timeout=waiting, retry=_retry(retries), **options)
+    pool = redis.BlockingConnectionPool.from_url(url, timeout=waiting, retry=retry, **options)
     return redis.Redis(connection_pool=pool)
 
 
-def _of_sentinels(settings: Settings, location: Location, retries: int, timeout: float) -> redis.Redis:
-    asking = {"socket_timeout": _ASKING_SECONDS, "socket_connect_timeout": _ASKING_SECONDS, **location.asking}
+def _of_sentinels(settings: Settings, location: Location, retry: Retry, timeout: float) -> redis.Redis:
+    asking = {
+        "socket_timeout": _ASKING_SECONDS,
+        "socket_connect_timeout": _ASKING_SECONDS,
+        "retry": Retry(NoBackoff(), 0),  # the next one may know as well
+        **location.asking,
+    }
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         list(location.hosts), sentinel_kwargs=asking
     )
     options = _options(settings, timeout) | dict(location.connecting)
     client = sentinel.master_for(  # type: ignore[no-untyped-call]
-        location.service, retry=_retry(retries), **options
+        location.service, retry=retry, **options
     )
     return cast("redis.Redis", client)
 
 
 def _of_cluster(settings: Settings, location: Location) -> Clients:
-    def connecting(retries: int, timeout: float) -> _Once:
+    def connecting(retry: Retry, timeout: float) -> _Once:
         options = _options(settings, timeout) | dict(location.connecting)
         return _Once(
             lambda: _Cluster(
                 startup_nodes=[ClusterNode(*host) for host in location.hosts],  # type: ignore[no-untyped-call]
-                retry=_retry(retries),
+                retry=Retry(_backoff(), retry.get_retries()),  # by node is what `Clustered` knows
                 require_full_coverage=False,
                 **options,
             )

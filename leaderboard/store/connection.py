@@ -1,6 +1,5 @@
 """The hot store: one client a process, its scripts, and every driver error turned into ours."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,14 +22,13 @@ from redis.exceptions import (
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, StoreUnavailable
 from leaderboard.store import clients
-from leaderboard.store.carriers import Command, Direct
+from leaderboard.store.carriers import Command
 from leaderboard.store.clients import Clients
 from leaderboard.store.scripts import ACKNOWLEDGED, Call, Script, load
 
 # What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
 _REFUSALS = ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
 _REFUSAL_KINDS = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, AskError)
-_HANG_SECONDS = 0.5  # for which nobody else waits
 
 
 class Store:
@@ -40,7 +38,6 @@ class Store:
         self._clients = made
         self._in_memory = in_memory
         self._loaded: frozenset[str] = frozenset()  # scripts that the store was given
-        self._hangs_until = 0.0
 
     @classmethod
     def connect(cls, settings: Settings, url: str) -> "Store":
@@ -84,10 +81,12 @@ class Store:
         of its answer instead of being raised, and nothing is waited for. Raises StoreUnavailable; then some of them
         may have run.
         """
+        if len(calls) == 1 and not keep_errors:
+            return [self.run(calls[0].script, calls[0].keys, calls[0].args, resend=resend)]
         return self._ask(calls, resend=resend, keep_errors=keep_errors)
 
     def _ask(self, calls: Sequence[Call], *, resend: bool, keep_errors: bool) -> list[Any]:
-        with self.answering():
+        with translated():
             answers = self._send(calls, resend=resend, patient=not keep_errors, all_texts=False)
             forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if forgotten:
@@ -128,25 +127,8 @@ class Store:
 
         That it did not answer so soon says nothing of the store, which may be busy.
         """
-        self._check_answering()
         with translated():
             return self._clients.hasty().get(key)
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """`translated`, but that a store which has just let somebody wait in vain is taken to be away for a moment."""
-        self._check_answering()
-        try:
-            with translated():
-                yield
-        except StoreUnavailable as error:
-            if isinstance(error.__cause__, redis.TimeoutError) and isinstance(self._clients.carrier, Direct):
-                self._hangs_until = time.monotonic() + _HANG_SECONDS
-            raise
-
-    def _check_answering(self) -> None:
-        if time.monotonic() < self._hangs_until:
-            raise StoreUnavailable("The store does not answer.")
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the store answers, all of it."""

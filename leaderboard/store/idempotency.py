@@ -7,8 +7,8 @@ A single submission needs no plan: its marker is in the one script call there is
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from leaderboard.store import keys
 from leaderboard.store.connection import Store, translated
 from leaderboard.times import format_time, parse_time
 
+Limited = Mapping[str, Sequence[int]]  # why items are over a limit -> their indices
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,6 +30,7 @@ class Plan:
     at: datetime
     chunk_items: int
     answer: bytes | None = None
+    limited: Limited = field(default_factory=dict)  # left out when the chunks are cut, so a retry leaves out the same
 
 
 class Plans:
@@ -51,6 +54,12 @@ class Plans:
         found = _decode(kept)
         check_digest(found.digest, plan.digest)
         return found
+
+    def find(self, request: str) -> Plan | None:
+        """What is kept of a request."""
+        with translated():
+            kept: Any = self._store.client.get(keys.plan(request))
+        return None if kept is None else _decode(kept)
 
     def finish(self, request: str, plan: Plan, answer: bytes) -> None:
         """Keeps the answer in the plan's place."""
@@ -80,9 +89,9 @@ def check_digest(kept: str, given: str) -> None:
 
 
 def _encode(plan: Plan) -> bytes:
-    return msgspec.msgpack.encode((plan.digest, format_time(plan.at), plan.chunk_items, plan.answer))
+    return msgspec.msgpack.encode((plan.digest, format_time(plan.at), plan.chunk_items, plan.answer, plan.limited))
 
 
 def _decode(kept: bytes) -> Plan:
-    digest, at, chunk_items, answer = msgspec.msgpack.decode(kept)
-    return Plan(digest, parse_time(at), chunk_items, answer)
+    digest, at, *rest = msgspec.msgpack.decode(kept)  # one of an earlier version is shorter
+    return Plan(digest, parse_time(at), *rest)

@@ -17,7 +17,7 @@ from leaderboard.archive.database import HEAD, Database
 from leaderboard.archive.tables import games, metadata
 from leaderboard.boards.definition import read_definition
 from leaderboard.config import Settings
-from leaderboard.errors import DatabaseUnavailable, Unauthenticated
+from leaderboard.errors import ConfigError, DatabaseUnavailable, Unauthenticated
 from leaderboard.services import Services, build
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -114,3 +114,12 @@ def test_what_fails_half_way_leaves_nothing(services: Services) -> None:
         connection.execute(sa.insert(games).values(name="half", created_at=NOW))
         _ = 1 / 0
     assert not services.access.game_exists("half")
+
+
+def test_a_database_of_a_newer_release_is_said_to_be(settings: Settings) -> None:
+    database = Database.connect(settings)
+    with database.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(ConfigError, match=r"newer release.*9999"):
+        Database.connect(settings)

@@ -200,6 +200,7 @@ def test_without_a_store_all_is_503(dead: tuple[Any, str]) -> None:
 
 def test_a_bug_is_told_without_its_secrets(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     service.put_board()
-    monkeypatch.setattr(Store, "run", lambda *_, **__: 1 / 0)
+    for name in ("run", "run_all"):
+        monkeypatch.setattr(Store, name, lambda *_, **__: 1 / 0)
     found = problem(service.request("GET", "/v1/boards/b/top", headers={"Cache-Control": "no-cache"}), 500)
     assert "division" not in json.dumps(found)

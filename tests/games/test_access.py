@@ -11,6 +11,7 @@ from leaderboard.archive.database import Database
 from leaderboard.config import Settings
 from leaderboard.errors import StoreUnavailable, Unauthenticated
 from leaderboard.games.access import Access
+from leaderboard.store import clients
 from leaderboard.store import keys as names
 from leaderboard.store.connection import Store
 
@@ -32,7 +33,7 @@ class Away(Store):
     """A store that cannot be reached: what a broken connection looks like from above."""
 
     def __init__(self) -> None:
-        super().__init__(Store.connect(Settings(redis_retries=0), "redis://127.0.0.1:1/0").client)
+        super().__init__(clients.make(Settings(redis_retries=0), "redis://127.0.0.1:1/0"))
 
 
 @pytest.fixture

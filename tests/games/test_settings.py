@@ -19,6 +19,7 @@ from leaderboard.errors import Conflict, DatabaseUnavailable, InvalidInput, NotF
 from leaderboard.games.settings import Games, GameSettings
 from leaderboard.store import locks
 from leaderboard.store import stat_keys as names
+from leaderboard.store.clients import of_memory
 from leaderboard.store.connection import Store
 from tests.conftest import Service
 from tests.periods.turns import Turns
@@ -26,6 +27,7 @@ from tests.periods.turns import Turns
 CACHE_SECONDS = 1.5
 DEFAULTS = {"time_zone": "UTC", "week_start": "monday", "day_start": "00:00", "client_events": False}
 VIENNA = {"time_zone": "Europe/Vienna", "week_start": "sunday", "day_start": "04:30", "client_events": True}
+NO_LIMITS = {"limits": {"player_submissions": None, "key_reads": None, "daily_submissions": None}}
 IN_VIENNA = Calendar("Europe/Vienna", "sunday", "04:30")
 APIA = {"time_zone": "Pacific/Apia"}
 Hook = Callable[[str], None]
@@ -44,7 +46,7 @@ class Client:
 
     def __getattr__(self, name: str) -> Any:
         def send(*args: Any, **kwargs: Any) -> Any:
-            self._process.hook(name)
+            self._process.hook(str(args[0]).lower() if name == "execute_command" else name)
             return getattr(self._client, name)(*args, **kwargs)
 
         return send
@@ -61,7 +63,7 @@ class Process:
 
     def __post_init__(self) -> None:
         store = self.service.services.store
-        hooked = Store(Client(store.client, self), in_memory=store._in_memory)  # type: ignore[arg-type]
+        hooked = Store(of_memory(Client(store.client, self)), in_memory=store._in_memory)  # type: ignore[arg-type]
         self.games = Games(hooked, self, Calendar, CACHE_SECONDS, lambda: self.at)  # type: ignore[arg-type]
 
     @contextmanager
@@ -110,12 +112,12 @@ def put(service: Service, document: Any, **more: Any) -> Any:
 
 
 def test_put_replaces_everything_but_the_name(service: Service) -> None:
-    whole = {"name": service.game, **VIENNA}
-    assert service.get("/game", key="client") == {"name": service.game, **DEFAULTS}
+    whole = {"name": service.game, **NO_LIMITS, **VIENNA}
+    assert service.get("/game", key="client") == {"name": service.game, **NO_LIMITS, **DEFAULTS}
     for document, wanted in (
         (whole, whole),
-        ({"day_start": "23:59"}, {"name": service.game, **DEFAULTS, "day_start": "23:59"}),
-        ({}, {"name": service.game, **DEFAULTS}),
+        ({"day_start": "23:59"}, {"name": service.game, **NO_LIMITS, **DEFAULTS, "day_start": "23:59"}),
+        ({}, {"name": service.game, **NO_LIMITS, **DEFAULTS}),
     ):
         reply = put(service, document)
         assert (reply.status, reply.json) == (200, wanted)
@@ -128,7 +130,7 @@ def test_who_may(service: Service) -> None:
     other = Service(service.app, service.clock)
     other.new_game()
     put(service, VIENNA)
-    assert other.get("/game") == {"name": other.game, **DEFAULTS}
+    assert other.get("/game") == {"name": other.game, **NO_LIMITS, **DEFAULTS}
 
 
 @pytest.mark.parametrize("store_url", ["memory"], indirect=True)  # the store is not asked
@@ -189,7 +191,7 @@ def test_a_game_with_events_keeps_its_calendar(service: Service, process: Proces
     assert put(service, {"client_events": False}).status == 409  # what is left out gets its default
     assert stored(service) == VIENNA
     closed = {**VIENNA, "client_events": False}
-    assert put(service, closed).json == {"name": service.game, **closed} == service.get("/game")
+    assert put(service, closed).json == {"name": service.game, **NO_LIMITS, **closed} == service.get("/game")
     assert service.services.calendar_of(service.game) == IN_VIENNA
 
 
@@ -200,7 +202,7 @@ def test_a_bound_calendar_is_in_effect_whatever_the_database_says(service: Servi
     process.games.bind(service.game)
     store_text(service, json.dumps(VIENNA))
     utc = {**VIENNA, "time_zone": "UTC", "week_start": "monday", "day_start": "00:00"}
-    assert service.get("/game") == {"name": service.game, **utc}
+    assert service.get("/game") == {"name": service.game, **NO_LIMITS, **utc}
     assert service.services.games.all()[service.game] == GameSettings(**utc)
     assert service.services.calendar_of(service.game) == Process(service).games.bind(service.game) == Calendar()
     assert put(service, VIENNA).status == 409
@@ -290,7 +292,7 @@ def test_broken_settings_are_the_defaults_and_bind_nobody(service: Service, proc
         ("warning", service.game, text)
     ]
     assert process.games.calendar_of(service.game) == Calendar()
-    assert service.get("/game") == {"name": service.game, **DEFAULTS}
+    assert service.get("/game") == {"name": service.game, **NO_LIMITS, **DEFAULTS}
     with pytest.raises(Unavailable):
         process.games.bind(service.game)
     assert bound(service) is None
@@ -381,7 +383,7 @@ def test_a_change_that_was_held_up_is_taken_back_where_events_came(service: Serv
     with pytest.raises(Conflict) as caught:
         process.games.put(service.game, VIENNA)
     assert caught.value.code == "cannot_change"
-    assert service.get("/game") == {"name": service.game, **DEFAULTS}
+    assert service.get("/game") == {"name": service.game, **NO_LIMITS, **DEFAULTS}
     assert stored(service) == {}
     assert not process.games.settings_of(service.game).client_events
 
@@ -395,7 +397,7 @@ def test_a_change_that_was_held_up_gives_way_to_a_recorder_that_is_about_to_bind
         process.games.put(service.game, VIENNA)
     assert stored(service) == {}
     store.run("game_bind", spelled, ["the recorder's", "UTC monday 00:00"])
-    assert service.get("/game") == {"name": service.game, **DEFAULTS}
+    assert service.get("/game") == {"name": service.game, **NO_LIMITS, **DEFAULTS}
 
 
 def test_a_change_overwrites_no_other_that_it_has_not_seen(service: Service, process: Process) -> None:
@@ -406,7 +408,7 @@ def test_a_change_overwrites_no_other_that_it_has_not_seen(service: Service, pro
     process.hook = Meanwhile("begin", 2, change)
     with pytest.raises(Unavailable):
         process.games.put(service.game, VIENNA)
-    assert service.get("/game") == {"name": service.game, **DEFAULTS, **APIA}
+    assert service.get("/game") == {"name": service.game, **NO_LIMITS, **DEFAULTS, **APIA}
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -3,25 +3,25 @@
 -- ARGV   1 rev, 2 name of the answer, 3 when its period ends, Unix milliseconds; '' for one that does not, or a window,
 --        4 how old it may be though the board has changed, milliseconds, 5 how many times the time it takes to make it is
 --        to be made anew ahead of that age, 6 the version from which on it will do however old; '' for the present one,
---        '-' for none, 7 token, 8 lifetime of the lock, milliseconds, 9 now, Unix milliseconds; '' for the store's clock
--- ANSWER {'other'} the board is another one; {'hit', version, mark, answer}; {'wait', version, mark} somebody makes it;
---        {'build' or 'early', version, mark} the caller is to make it, and holds the lock: `early` while what there is
---        is given to the others. The mark: 0, 1 for a sealed period, 2 where its standings are in the archive alone
+--        '-' for none, 7 token, 8 lifetime of the lock, milliseconds, 9 now, Unix milliseconds; '' for the store's clock,
+--        10 version and 11 mark of a board with parts: theirs in a row (cache_state.lua); '' for the board's own
+-- ANSWER {'other'} the board is another one, or the store takes no writes now; {'hit', version, mark, answer};
+--        {'wait', version, mark} somebody makes it; {'build' or 'early', version, mark} the caller is to make it, and
+--        holds the lock: `early` while what there is is given to the others. The mark: see mark.lua
+--#include mark.lua
+--#include versions.lua
 local meta = redis.call('HMGET', KEYS[1], 'rev', 'version', 'closed')
 if meta[1] ~= ARGV[1] then return {'other'} end
-local mark = '0'
-if ARGV[3] ~= '' and tonumber(ARGV[3]) < tonumber(meta[3] or 0) then
-  local id = string.sub(KEYS[3], #KEYS[1] - 3) -- the keys differ in what follows the board's prefix
-  if not redis.call('ZSCORE', KEYS[2], id) then mark = redis.call('EXISTS', KEYS[3]) == 1 and '1' or '2' end
-end
+local present, mark = ARGV[10], ARGV[11]
+if present == '' then present, mark = meta[2], mark_of(meta[3], ARGV[3]) end
 
 local entry = redis.call('HGET', KEYS[4], ARGV[2])
 if entry then
   local rev, version, kept_mark, made, took, at = string.match(entry, '^(%S+) (%S+) (%S+) (%S+) (%S+)\n()')
   if rev == meta[1] and kept_mark == mark then
-    local will_do = ARGV[6] == '' and version == meta[2]
-    if ARGV[6] ~= '' and ARGV[6] ~= '-' then will_do = tonumber(version) >= tonumber(ARGV[6]) end
-    if will_do then return {'hit', meta[2], mark, string.sub(entry, at)} end
+    local will_do = ARGV[6] == '' and version == present
+    if ARGV[6] ~= '' and ARGV[6] ~= '-' then will_do = is_as_new(version, ARGV[6]) end
+    if will_do then return {'hit', present, mark, string.sub(entry, at)} end
     local now, most = tonumber(ARGV[9]), tonumber(ARGV[4])
     if not now then
       local time = redis.call('TIME')
@@ -29,15 +29,16 @@ if entry then
     end
     local age = now - made
     if age >= 0 and age < most then
-      local hit = {'hit', meta[2], mark, string.sub(entry, at)}
+      local hit = {'hit', present, mark, string.sub(entry, at)}
       if age + took * ARGV[5] < most then return hit end
-      if not redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) then return hit end
-      return {'early', meta[2], mark}
+      local locked = redis.pcall('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8])
+      if not locked or locked.err then return hit end
+      return {'early', present, mark}
     end
   end
 end
 -- The lock may be the caller's own already, where this call is sent again because its answer was lost.
-if redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) or redis.call('GET', KEYS[5]) == ARGV[7] then
-  return {'build', meta[2], mark}
-end
-return {'wait', meta[2], mark}
+local locked = redis.pcall('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8])
+if locked and locked.err then return {'other'} end -- full, or a replica: it can be read, and nothing be kept
+if locked or redis.call('GET', KEYS[5]) == ARGV[7] then return {'build', present, mark} end
+return {'wait', present, mark}

@@ -4,12 +4,13 @@
 --        took to make, milliseconds, 7 token, 8 lifetime, milliseconds, 9 how many answers are kept of a board,
 --        10 now, Unix milliseconds; '' for the store's clock
 -- ANSWER 1 if it is kept, else 0: the board is another one by now, or has a newer answer
+--#include versions.lua
 if redis.call('GET', KEYS[4]) == ARGV[7] then redis.call('DEL', KEYS[4]) end
 if redis.call('HGET', KEYS[1], 'rev') ~= ARGV[1] then return 0 end
 local before = redis.call('HGET', KEYS[2], ARGV[4])
 if before then
   local rev, version = string.match(before, '^(%S+) (%S+) ')
-  if rev == ARGV[1] and tonumber(version) > tonumber(ARGV[2]) then return 0 end
+  if rev == ARGV[1] and version ~= ARGV[2] and is_as_new(version, ARGV[2]) then return 0 end
 end
 local now = tonumber(ARGV[10])
 if not now then
