@@ -33,7 +33,12 @@ HOST = "127.0.0.1"
 MASTER_NAME = "mymaster"
 SLOTS = 16384
 _TICK_SECONDS = 0.05
-_LEADER = "import os, signal, sys; sys.stdin.buffer.read(); os.killpg(0, signal.SIGKILL)"
+_LEADER = """\
+import os, shutil, signal, sys
+sys.stdin.buffer.read()
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+os.killpg(0, signal.SIGKILL)
+"""
 
 
 class TopologyError(Exception):
@@ -41,12 +46,12 @@ class TopologyError(Exception):
 
 
 class Guard:
-    """A process group that ends with this process, however that ends; and the servers in it."""
+    """A process group that ends with this process, however that ends; the servers in it, and their folder."""
 
-    def __init__(self) -> None:
-        self._leader = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LEADER], stdin=subprocess.PIPE, cwd="/", process_group=0
-        )
+    def __init__(self, folder: Path) -> None:
+        """`folder` is removed at the end."""
+        command = [sys.executable, "-I", "-S", "-c", _LEADER, str(folder)]
+        self._leader = subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", process_group=0)
         self._members: list[subprocess.Popen[bytes]] = []
 
     def start(self, command: Sequence[str], log: Path, **more: Any) -> subprocess.Popen[bytes]:
@@ -190,7 +195,7 @@ class Topology:
         ]
         self._place = tempfile.TemporaryDirectory(prefix="topology-", ignore_cleanup_errors=True)
         self.folder = Path(self._place.name)
-        self.guard = Guard()
+        self.guard = Guard(self.folder)
         self.nodes: list[Node] = []
         try:
             self._build()
@@ -315,19 +320,22 @@ class Sentinels(Topology):
         node.start(of=None if primary is node else primary)
         node.await_ready()
 
-    def failover(self) -> None:
-        """Asks for a failover without a failure; returns when another is primary. Raises TopologyError."""
+    def failover(self, *, coordinated: bool = False) -> None:
+        """Asks for a failover without a failure; returns when another is primary. Raises TopologyError.
+
+        `coordinated` (Valkey 9): the old primary stops taking writes first, in place of being told afterwards.
+        """
         before = self.primary()
-        limit = time.monotonic() + 30
-        while True:
-            try:
-                self.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", MASTER_NAME)
-                break
-            except redis.ResponseError as error:  # INPROG, or NOGOODSLAVE just after another
-                if time.monotonic() > limit:
-                    raise TopologyError(f"no failover: {error}") from error
-                time.sleep(0.2)
-        self.await_primary(other_than=before)
+        order = ["SENTINEL", "FAILOVER", MASTER_NAME, *(["COORDINATED"] if coordinated else [])]
+        asked = 0.0
+
+        def taken_over() -> bool:
+            nonlocal asked
+            if time.monotonic() > asked + 10 and self.primary() is before:  # refused just after another, or given up
+                asked = time.monotonic() if self.sentinels[0].ask(*order) else 0.0
+            return self.primary() is not before and self._agreed()
+
+        until(taken_over, 60, self._tails)
 
     def heal(self, seconds: float = 60) -> None:
         for sentinel in self.sentinels:
@@ -488,10 +496,17 @@ class Cluster(Topology):
         return found
 
     def _carry(self, slot: int, source: Node, to: Node, batch: int) -> int:
-        moved = 0
+        moved, failures = 0, 0
         while keys := source.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, batch):
-            source.client.execute_command("MIGRATE", HOST, to.port, "", 0, 5000, "KEYS", *keys)
-            moved += len(keys)
+            try:
+                # A key that is still here is the true one, whatever an earlier try left over there.
+                source.client.execute_command("MIGRATE", HOST, to.port, "", 0, 5000, "REPLACE", "KEYS", *keys)
+            except redis.ResponseError as error:
+                failures += 1
+                if not str(error).startswith("IOERR") or failures > 5:
+                    raise TopologyError(f"slot {slot} does not move: {error}") from error
+            else:
+                moved += len(keys)
         return moved
 
     def _hand_over(self, slot: int, source: Node, to: Node) -> int:

@@ -52,12 +52,12 @@ class Wait:
     def judged(self, commands: Sequence[Command], answers: Answers) -> Answers:
         """The answers of those commands, with an error for what too few replicas have."""
         *found, mark, there = answers
-        failed = next((one for one in (mark, there) if isinstance(one, Exception)), None)
-        if failed is None and there < self.replicas:
-            failed = NotReplicated(there, self.replicas)
-        for number, command in enumerate(commands):
-            if failed is not None and command.is_awaited and not isinstance(found[number], Exception):
-                found[number] = failed
+        if isinstance(mark, Exception) or isinstance(there, Exception):
+            there = 0  # whatever the reason: it has run, and is not to be sent again
+        if there < self.replicas:
+            for number, command in enumerate(commands):
+                if command.is_awaited and not isinstance(found[number], Exception):
+                    found[number] = NotReplicated(there, self.replicas)
         return found
 
 

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import AbstractBackoff, ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 
 from leaderboard.config import Settings
 from leaderboard.store.carriers import Carrier, Direct, Wait
@@ -107,8 +107,9 @@ def _of_sentinels(settings: Settings, location: Location, retry: Retry, timeout:
         list(location.hosts), sentinel_kwargs=asking
     )
     options = _options(settings, timeout) | dict(location.connecting)
+    kind = _TLSConnection if options.pop("ssl", False) else _Connection
     client = sentinel.master_for(  # type: ignore[no-untyped-call]
-        location.service, retry=retry, **options
+        location.service, retry=retry, connection_class=kind, **options
     )
     return cast("redis.Redis", client)
 
@@ -133,6 +134,21 @@ def _of_cluster(settings: Settings, location: Location) -> Clients:
 
     carrier = Clustered(cast("Callable[[], RedisCluster]", once), settings.redis_retries, _wait(settings))
     return Clients(again, hasty, carrier, close)
+
+
+class _Disconnecting:
+    """A connection on which no answer is left behind when somebody stops waiting for it, as the driver's others are."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        return super().read_response(*args, **{**options, "disconnect_on_error": True})  # type: ignore[misc]
+
+
+class _Connection(_Disconnecting, SentinelManagedConnection):
+    pass
+
+
+class _TLSConnection(_Disconnecting, SentinelManagedSSLConnection):
+    pass
 
 
 class _Cluster(RedisCluster):

@@ -45,10 +45,7 @@ class Plans:
 
         Raises InvalidInput (`idempotency_key_reused`) when the same key came with something else.
         """
-        with translated():
-            kept: Any = self._store.client.set(
-                keys.plan(request), _encode(plan), nx=True, px=self.lifetime_ms, get=True
-            )
+        kept = self._store.run("plan", [keys.plan(request)], [_encode(plan), self.lifetime_ms, 0])
         if kept is None:
             return plan
         found = _decode(kept)
@@ -64,8 +61,7 @@ class Plans:
     def finish(self, request: str, plan: Plan, answer: bytes) -> None:
         """Keeps the answer in the plan's place."""
         done = Plan(plan.digest, plan.at, plan.chunk_items, answer)
-        with translated():
-            self._store.client.set(keys.plan(request), _encode(done), px=self.lifetime_ms)
+        self._store.run("plan", [keys.plan(request)], [_encode(done), self.lifetime_ms, 1])
 
 
 def request_name(parts: Iterable[str]) -> str:

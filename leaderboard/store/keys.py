@@ -41,6 +41,10 @@
     rl:{<key id>}:w<seconds>            list        window    how many reads a key made, by parts of the sliding window
     rl:{game}:day                       string      a day     number of the day, and the game's submissions in it
 
+A board with `partitions` has all of these once a part, `lb:{game:board#2}:...`: no board's name has a "#" in it. Under
+its own name it has only `meta`, with `rev` and `def`, `lock`, and finished answers, whose version is that of all parts
+in a row.
+
 Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before it take no scores any more, but by a
 backfill; `drops` counts periods that lost their key, `forgets` removals of players; `windows`: the rolling windows
 that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one is being built.

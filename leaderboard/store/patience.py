@@ -68,12 +68,14 @@ class PatientRetry(Retry):
         self._patience = patience
         self._is_hasty = is_hasty
 
-    def call_with_retry(self, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+    def call_with_retry(self, do: Callable[[], Any], fail: Any, *args: Any, **kwargs: Any) -> Any:
         """As the driver's, after a look at what is known of the store."""
         self._patience.check()
         try:
-            result = super().call_with_retry(do, *args, **kwargs)
+            result = super().call_with_retry(do, fail, *args, **kwargs)
         except redis.TimeoutError as error:
+            # It disconnects: the answer may still come, and would be taken for that of the next command.
+            fail(*((error, 1) if kwargs.get("with_failure_count") else (error,)))
             if not isinstance(error, Hangs):
                 self._patience.waited_in_vain(is_hasty=self._is_hasty)
             raise

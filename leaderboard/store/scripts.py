@@ -17,7 +17,7 @@ _INCLUDE = re.compile(r"^--#include (\w+\.lua)$", re.MULTILINE)
 _JSON_FOR_MSGPACK = "local cmsgpack = {unpack = cjson.decode}\n"
 
 # What these answer is a promise to a client: replicas are waited for, where an operator wants that.
-ACKNOWLEDGED = frozenset({"submit", "count", "stat_record", "activity_mark", "funnel_record", "forget"})
+ACKNOWLEDGED = frozenset({"plan", "submit", "count", "stat_record", "activity_mark", "funnel_record", "forget"})
 
 Argument = str | bytes | int | float
 

@@ -10,7 +10,8 @@ for n = 2, #ARGV, 2 do
   local low, high, keys = ARGV[n], ARGV[n + 1], {}
   local below = low == '-inf' and 0 or redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. low)
   local upto = low == '-inf' and 0 or redis.call('ZCOUNT', KEYS[2], '-inf', low)
-  local inside = redis.call('ZCOUNT', KEYS[2], low == '-inf' and low or '(' .. low, high == '+inf' and high or '(' .. high)
+  local first, last = low == '-inf' and low or '(' .. low, high == '+inf' and high or '(' .. high
+  local inside = redis.call('ZCOUNT', KEYS[2], first, last)
   local upto_last = redis.call('ZCOUNT', KEYS[2], '-inf', high)
   if inside <= most then
     local rows = inside > 0 and redis.call('ZRANGE', KEYS[2], upto, upto + inside - 1, 'WITHSCORES') or {}
