@@ -5,7 +5,8 @@ from marshmallow import Schema, fields
 from leaderboard.api.operations import Call, Operation
 from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import NoQuery
-from leaderboard.boards.definition import BoardSchema, read_definition
+from leaderboard.boards.definition import read_definition
+from leaderboard.boards.schema import BoardSchema
 
 
 class RangeAnswer(Schema):

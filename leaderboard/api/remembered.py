@@ -29,6 +29,7 @@ def remember(
     Raises what `make` raises.
     """
     period = None if isinstance(view.period, Window) else view.period
+    parts = view.board.parts
     query = sorted((name, value) for name, value in call.query.items() if name not in _WHICH_PERIOD)
     asked = Asked(
         keys=view.board.keys,
@@ -38,6 +39,7 @@ def remember(
         what=repr((operation, view.state, query, also)),
         fresh="no-cache" in call.request.headers.get("Cache-Control", "").lower(),
         exact=exact,
+        parts=[part.keys for part in parts] if len(parts) > 1 else (),
     )
 
     def finish() -> Finished:
@@ -46,8 +48,8 @@ def remember(
 
     def still_there() -> bool:
         """What the archive lost by its own retention, no version of the board tells."""
-        archived = call.services.cold.find(view.board, view.period.id)
-        return archived is None or not archived.pruned
+        found = [call.services.cold.find(part, view.period.id) for part in parts]
+        return all(archived is None or not archived.pruned for archived in found)
 
     found = call.services.cache.answer(asked, finish, still_there)
     headers = {}

@@ -1,9 +1,11 @@
 """Submitting scores, one or many, and forgetting players."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from leaderboard.api import bulk
+from leaderboard import jsontext
+from leaderboard.api import bulk, limiting
 from leaderboard.api.operations import Call, Operation
 from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import (
@@ -20,10 +22,11 @@ from leaderboard.boards.chunks import Item
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.submissions import Result
-from leaderboard.errors import Conflict, Forbidden, InvalidInput, UnknownBoard, UnknownPlayer
+from leaderboard.errors import Conflict, Forbidden, InvalidInput, TooManyRequests, UnknownBoard, UnknownPlayer
 from leaderboard.reports import Marking, Refusal, Rejection
-from leaderboard.store.idempotency import Plan, check_digest
+from leaderboard.store.idempotency import Limited, Plan, check_digest
 
+_REPLAYED = {"Idempotency-Replayed": "true"}
 _Items = tuple[int, list[Item], list[Rejection]]
 
 
@@ -33,15 +36,49 @@ def submit(call: Call) -> Answer:
     ranks = ranks_of(call.query.get("ranks"), board)
     context = Context(call.now, ranks=ranks, by_client=call.is_client)
     marking = bulk.single_marking(call)
+    call.check_limits(submission.player)
+    if marking is not None and len(board.parts) > 1:
+        return _submit_to_parts(call, board, submission, context, marking)
+    document, is_replay = _submitted(call, board, submission, context, marking)
+    return Answer(document, headers=_REPLAYED if is_replay else {})
+
+
+def _submit_to_parts(call: Call, board: Board, submission: Submission, context: Context, marking: Marking) -> Answer:
+    """A submission that may come again: it must get the same answer then, though the marker knows but one part.
+
+    So its answer is kept, with the board that it was given on, once it is made. Until then the marker sees to it that
+    it is applied once.
+    """
+    plans = call.services.plans
+    kept = plans.find(marking.request)
+    is_replay = kept is not None
+    if kept is None:
+        document, is_replay = _submitted(call, board, submission, context, marking)
+        answer = board.born.encode() + b"\n" + jsontext.dumps(document)
+        kept = plans.begin(marking.request, Plan(marking.digest, call.now, 1, answer))
+    check_digest(kept.digest, marking.digest)
+    born, _, body = (kept.answer or b"").partition(b"\n")
+    if born != board.born.encode():
+        raise _replaced()
+    return Answer(body, headers=_REPLAYED if is_replay else {})
+
+
+def _submitted(
+    call: Call, board: Board, submission: Submission, context: Context, marking: Marking | None
+) -> tuple[dict[str, Any], bool]:
+    """What a submission is answered, and whether it was applied before."""
     result = call.services.submissions.submit(board, submission, context, marking)
     if marking is not None and result.replayed_digest is not None:
         check_digest(result.replayed_digest, marking.digest)
         if result.born != board.born:
-            raise Conflict("This was answered on a board of that name that is gone.", code="board_replaced")
+            raise _replaced()
     if result.refusal is not None:
         _raise(result.refusal, board)
-    replayed = {"Idempotency-Replayed": "true"} if result.replayed_digest is not None else {}
-    return Answer(submit_document(submission, result), headers=replayed)
+    return submit_document(submission, result), result.replayed_digest is not None
+
+
+def _replaced() -> Conflict:
+    return Conflict("This was answered on a board of that name that is gone.", code="board_replaced")
 
 
 def submit_many(call: Call) -> Answer:
@@ -49,8 +86,11 @@ def submit_many(call: Call) -> Answer:
         read = items.read_lines if body.is_lines else items.read_json_items
         return read(body.data, call.services.settings.max_bulk_items)
 
+    def limit(parsed: _Items) -> Limited:
+        return {} if call.query["backfill"] else _over_limits(call, parsed[1])
+
     def run(parsed: _Items, plan: Plan, marking: Marking | None) -> dict[str, Any]:
-        received, good, rejected = parsed
+        received, good, rejected = _without(plan.limited, parsed)
         context = Context(plan.at, backfill=call.query["backfill"], by_client=call.is_client)
         report = call.services.submissions.submit_many(
             call.game, good, context, chunk_items=plan.chunk_items, marking=marking
@@ -59,7 +99,20 @@ def submit_many(call: Call) -> Answer:
         report.rejected = sorted([*report.rejected, *rejected], key=lambda one: one.index)
         return bulk.report_document(report)
 
-    return bulk.carry_out(call, parse, run)
+    return bulk.carry_out(call, parse, run, limit)
+
+
+def _over_limits(call: Call, good: Sequence[Item]) -> Limited:
+    places = call.over_limits([item.submission.player for item in good])
+    return {why: [good[place].index for place in found] for why, found in places.items()}
+
+
+def _without(limited: Limited, parsed: _Items) -> _Items:
+    """The items, those that are over a limit among the rejected."""
+    received, good, rejected = parsed
+    over = {index: Refusal(TooManyRequests.code, why) for why, found in limited.items() for index in found}
+    more = [Rejection(index, refusal) for index, refusal in over.items()]
+    return received, [item for item in good if item.index not in over] if over else good, [*rejected, *more]
 
 
 def forget_on_board(call: Call) -> Answer:
@@ -74,6 +127,7 @@ def forget_everywhere(call: Call) -> Answer:
     counts = services.removal.forget_everywhere(call.game, player)
     services.activity.forget(call.game, player)
     services.funnels.forget(call.game, player)
+    limiting.forget_player(services, call.game, player)
     return Answer({"player": player, "boards": counts})
 
 

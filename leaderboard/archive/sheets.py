@@ -24,19 +24,40 @@ _COLUMNS = (_standings.position, _standings.player, _standings.sort_key, _standi
 class Sheet:
     """The standings of one archived period. `total` is as of when the period was found.
 
-    Each call is one short transaction. All raise StandingsGone when the period was replaced or pruned meanwhile.
+    Each call is one short transaction, or several are together. All raise StandingsGone when the period was replaced
+    or pruned meanwhile.
     """
 
     def __init__(self, database: Database, archived: Archived, ties: str) -> None:
         self._database = database
         self._archived = archived
         self._ties = ties
+        self._opened: tuple[sa.Connection, _Gaps] | None = None
         self.total = archived.total
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All calls in the block are of one moment, in one transaction."""
+        with self._open() as self._opened:
+            try:
+                yield
+            finally:
+                self._opened = None
 
     def rows(self, start: int, count: int) -> list[Row]:
         """Up to `count` rows from index `start` on, the best being 0."""
         with self._open() as (connection, gaps):
             return self._read(connection, gaps, gaps.position(max(start, 0)), max(count, 0))[1]
+
+    def at(self, indices: Sequence[int]) -> dict[int, Row]:
+        """The rows of some indices, those there are."""
+        found: dict[int, Row] = {}
+        with self._open() as (connection, gaps):
+            for start in range(0, len(indices), IN_ONE_QUERY):
+                wanted = {gaps.position(index): index for index in indices[start : start + IN_ONE_QUERY]}
+                for row in connection.execute(self._select().where(_standings.position.in_(list(wanted)))):
+                    found[wanted[row.position]] = self._adjust(gaps, row)
+        return found
 
     def player(self, player: str) -> tuple[int, Row] | None:
         """A player's index and row."""
@@ -91,6 +112,9 @@ class Sheet:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[sa.Connection, "_Gaps"]]:
+        if self._opened is not None:
+            yield self._opened
+            return
         table, removals = archived_periods.c, archived_removals.c
         both = archived_periods.outerjoin(archived_removals, removals.archive == table.id)
         columns = (table.state, table.pruned, table.copied, removals.position, removals.sort_key, removals.level)

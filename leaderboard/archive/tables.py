@@ -49,6 +49,7 @@ games = Table(
     Column("name", String(32), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("settings", Text, nullable=False, server_default="{}"),  # JSON
+    Column("limits", Text, nullable=False, server_default="{}"),  # JSON: those that an operator set for this game
 )
 
 boards = Table(
@@ -84,7 +85,7 @@ archived_periods = Table(
     metadata,
     Column("id", _BigId, primary_key=True),
     Column("game", String(32), nullable=False),
-    Column("board", String(64), nullable=False),
+    Column("board", String(67), nullable=False),  # its name; of a part of one with partitions, points#2
     Column("born", String(16), nullable=False),
     Column("name", String(8), nullable=False),
     Column("period", String(16), nullable=False),

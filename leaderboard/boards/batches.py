@@ -287,4 +287,5 @@ class Batch:
             return 0
         if period.name in self.context.ranks:
             return 2
-        return 1 if is_widest else 0
+        # Whether the best of all parts are shown is asked of each period by itself.
+        return 1 if is_widest or (self._definition["max_entries"] and self.board.is_part_of) else 0

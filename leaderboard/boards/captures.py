@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from leaderboard.archive.captures import BoardCaptures, BoardKey, Capture, Key, ranked
+from leaderboard.archive.captures import BoardCaptures, Capture, Key, ranked
 from leaderboard.boards.definition import Board
+from leaderboard.boards.gathering import rows_of
 from leaderboard.boards.periods import PeriodName
 from leaderboard.boards.registry import Registry
 from leaderboard.running import Run
@@ -41,7 +42,7 @@ class Capturing:
 
     def _capture(self, some: Sequence[Board], now: datetime) -> int:
         days = {_day(board, now) for board in some}
-        there = self._captures.there([identity(board) for board in some], days)
+        there = self._captures.there([board.identity for board in some], days)
         due = self._with_data([board for board in some if _due(board, now, there)])
         boards = [board for board in self._registry.current(due) if _due(board, now, there)]
         if not boards:
@@ -61,34 +62,36 @@ class Capturing:
         with translated():
             pipeline = self._store.client.pipeline(transaction=False)
             for board in boards:
-                pipeline.exists(board.keys.known)
-            return [board for board, known in zip(boards, pipeline.execute(), strict=True) if known]
+                for part in board.parts:
+                    pipeline.exists(part.keys.known)
+            there = iter(pipeline.execute())
+            return [board for board in boards if sum(next(there) for _ in board.parts)]
 
     def _read(self, work: Sequence[tuple[Board, list[Key]]], now: datetime) -> Iterator[tuple[str, Capture]]:
         """The captures of boards that are what they were, with their revs."""
         calls = []
         for board, due in work:
-            standings = [board.keys.standings(period_id) for *_, period_id, _ in due]
-            calls.append(Call("tops", [board.keys.meta, *standings], [DEPTH]))
-        for (board, due), (rev, *tops) in zip(work, self._store.run_all(calls), strict=True):
-            if rev != board.rev.encode():
+            for part in board.parts:
+                standings = [part.keys.standings(period_id) for *_, period_id, _ in due]
+                calls.append(Call("tops", [part.keys.meta, *standings], [DEPTH]))
+        answers = iter(self._store.run_all(calls))
+        for board, due in work:
+            of_parts = [next(answers) for _ in board.parts]
+            if any(rev != board.rev.encode() for rev, *_ in of_parts):
                 continue  # it is being changed: the next run takes it
-            for key, (total, rows) in zip(due, tops, strict=True):
-                pairs = zip(rows[::2], rows[1::2], strict=True)
-                top = ranked(((player.decode(), float(place)) for player, place in pairs), board.ties)
-                yield board.rev, Capture(*key, taken_at=now, total=total, top=top)
-
-
-def identity(board: Board) -> BoardKey:
-    """What tells its captures from those of a board that had its name before."""
-    return board.game, board.name, board.born
+            for number, key in enumerate(due, 1):
+                total = sum(tops[number][0] for tops in of_parts)
+                rows = sorted(row for tops in of_parts for row in rows_of(tops[number][1], []))[:DEPTH]
+                most = board.definition["max_entries"] or total
+                top = ranked([(row.player.decode(), row.key) for row in rows[:most]], board.ties)
+                yield board.rev, Capture(*key, taken_at=now, total=min(total, most), top=top)
 
 
 def _due(board: Board, now: datetime, there: Collection[Key]) -> list[Key]:
     """The captures of the board's day that are not there, of periods without scores too: the day began so."""
     day = _day(board, now)
     periods = [board.calendar.containing(name, now).id for name in CAPTURED if name in board.periods]
-    keys = [(*identity(board), period, day) for period in periods]
+    keys = [(*board.identity, period, day) for period in periods]
     return [key for key in keys if key not in there]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from leaderboard.archive.captures import BoardCaptures, Capture
-from leaderboard.boards.captures import CAPTURED, identity
+from leaderboard.boards.captures import CAPTURED
 from leaderboard.boards.cold import PeriodGone
 from leaderboard.boards.periods import TimeOutOfRange
 from leaderboard.boards.rankings import Rankings
@@ -74,7 +74,7 @@ class Changes:
     def _since_capture(self, view: View, limit: int) -> Comparison | None:
         # Of a period that is over, the last one: it ended as the day after that would have begun.
         today = view.board.calendar.containing("day", view.now).id if view.state == "open" else None
-        capture = self._captures.newest(*identity(view.board), view.period.id, today)
+        capture = self._captures.newest(*view.board.identity, view.period.id, today)
         if capture is None or not capture.top:
             return None
         players = [place.player for place in capture.top[:limit]]

@@ -1,17 +1,18 @@
 """What a request's items become on their way: chunks of one board each, and what became of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Submission
 from leaderboard.boards.definition import Board
+from leaderboard.boards.partitioning import part_of
 from leaderboard.numerals import Score
 from leaderboard.reports import Refusal, Rejection, Report
 
-_DETAILS = 5  # for each period that is shown
+DETAILS: Final = 5  # for each period that is shown
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -37,16 +38,18 @@ class PeriodOutcome(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Chunk:
-    """Items of one board that go in one script call, and what became of them."""
+    """Items of one part of a board that go in one script call, and what became of them."""
 
     board: str
     number: int
     items: Sequence[Item]
+    part: int = 0
+    parts: int = 1  # that the board has, as far as is known
     batch: Batch | None = None
     refused: list[Rejection] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     shown: list[tuple[str, str, bool]] = field(default_factory=list)
-    status: str = ""  # of the script's answer
+    status: str = ""  # of the script's answer; `parted`: the board has another number of parts
     letters: str = ""
     details: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)  # what the caller did not know: closed, drops, windows, periods
@@ -90,19 +93,26 @@ def details_of_each(chunk: Chunk) -> Iterator[tuple[int, str, Sequence[tuple[str
         shown: list[tuple[str, str, bool]] = [
             (period.name, period.id, show == 2) for period, show in chunk.batch.steps(place)
         ]
-        end = start + (_DETAILS * len(shown) if letter != "x" else 0)
+        end = start + (DETAILS * len(shown) if letter != "x" else 0)
         yield index, letter, shown, chunk.details[start:end]
         start = end
 
 
-def make_chunks(items: Iterable[Item], size: int) -> list[Chunk]:
-    """Groups items by board and cuts each group; the borders depend on the items alone."""
-    groups: dict[str, list[Item]] = {}
+def make_chunks(items: Iterable[Item], size: int, parts_of: Callable[[str], int]) -> list[Chunk]:
+    """Groups items by board and part, and cuts each group; the borders depend on the items and those parts alone.
+
+    `parts_of`: how many parts a board has.
+    """
+    counts: dict[str, int] = {}
+    groups: dict[tuple[str, int], list[Item]] = {}
     for item in items:
-        groups.setdefault(item.board, []).append(item)
+        if item.board not in counts:
+            counts[item.board] = parts_of(item.board)
+        part = part_of(item.submission.player, counts[item.board])
+        groups.setdefault((item.board, part), []).append(item)
     return [
-        Chunk(board, number, group[start : start + size])
-        for board, group in groups.items()
+        Chunk(board, number, group[start : start + size], part, counts[board])
+        for (board, part), group in groups.items()
         for number, start in enumerate(range(0, len(group), size))
     ]
 
@@ -111,7 +121,7 @@ def outcomes(board: Board, shown: Iterable[tuple[str, str, bool]], details: Sequ
     """The details of one item, period by period, narrowest first."""
     found = []
     for number, (name, period_id, ranked) in enumerate(shown):
-        _, rank_before, key, rank, moved = details[number * _DETAILS : number * _DETAILS + _DETAILS]
+        _, rank_before, key, rank, moved = details[number * DETAILS : number * DETAILS + DETAILS]
         score, subscore = board.ordering.decode(float(key)) if key else (None, None)
         found.append(
             PeriodOutcome(

@@ -56,7 +56,7 @@ class Cold:
             if archived.pruned:
                 raise PeriodGone(f"The standings of {view.period.id} were removed from the archive.")
             sheet = self._archive.open(archived, view.board.ties)
-            with suppress(StandingsGone):  # sealed anew, or pruned, since it was found
+            with suppress(StandingsGone), sheet.together():  # or it was sealed anew, or pruned, since it was found
                 return sheet.total, _TWINS[asked.script](sheet, view, asked.args)
         raise StandingsGone(view.period.id)
 
@@ -64,7 +64,7 @@ class Cold:
 def _top(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
     _, rows, flag, *after = args
     start = sheet.index_after(float(after[0]), str(after[1])) if after else 0
-    return _page(sheet, start, int(rows), flag)
+    return [*_page(sheet, start, int(rows), flag), sheet.below(float(after[0])) if after else 0]
 
 
 def _player(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
@@ -113,7 +113,7 @@ def _spread(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
 def _beside(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
     ties, rows, flag, *players = args
     keys, ranks, _ = _lookup(sheet, view, [ties, "0", *players])
-    return [*_top(sheet, view, [ties, rows, flag]), keys, ranks]
+    return [*_page(sheet, 0, int(rows), flag), keys, ranks]
 
 
 def _analysis(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
@@ -121,6 +121,48 @@ def _analysis(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
     near = [_spread(sheet, view, [share])[2:] for share in shares]
     counts, best, worst = _counts(sheet, view, ["0", *ends])
     return [best, worst, near, counts]
+
+
+def _place(sheet: Sheet, view: View, args: Sequence[Any]) -> _Answer:
+    player, given, _, side, flag = args
+    found = sheet.player(str(player)) if given == "" else None
+    if given == "" and found is None:
+        return []
+    key = found[1].key if found else float(given)
+    index = found[0] if found else _indices(sheet, [(key, str(player))])[0]
+    below, better = sheet.below(key), sheet.below(view.board.ordering.floor(key))
+    own = _metadata(found[1]) if found and flag == "1" else b""
+    start = max(0, index - int(side))
+    first, _, rows, metadata = _page(sheet, start, index + int(side) - start if side else 0, flag)
+    below_first = sheet.below(float(rows[1])) if rows else 0
+    return [repr(key), below, index, better, own, first, below_first, rows, metadata]
+
+
+def _before(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    by_id, *pairs = args
+    places = [(float(key), str(player)) for key, player in zip(pairs[::2], pairs[1::2], strict=True)]
+    found = _indices(sheet, [*((key, "") for key, _ in places), *(places if by_id == "1" else ())])
+    return [found[: len(places)], found[len(places) :]]
+
+
+def _between(sheet: Sheet, _view: View, args: Sequence[Any]) -> _Answer:
+    most, *ends = args
+    return [_samples(sheet, int(most), low, high) for low, high in zip(ends[::2], ends[1::2], strict=True)]
+
+
+def _samples(sheet: Sheet, most: int, low: str, high: str) -> _Answer:
+    ends = [(float(low), False), (float(low), True), (float(high), False), (float(high), True)]
+    # Nobody is beyond infinity, and the database need not be told of it.
+    counts = [
+        sheet.below(key, inclusive=inclusive) if math.isfinite(key) else sheet.total * (key > 0)
+        for key, inclusive in ends
+    ]
+    below, upto, before, upto_last = counts
+    inside = max(0, before - upto)
+    indices = range(inside) if inside <= most else [n * (inside - 1) // (most - 1) for n in range(most)]
+    rows = sheet.at([upto + index for index in indices])
+    keys = [repr(rows[upto + index].key).encode() for index in indices if upto + index in rows]
+    return [below, upto, inside, upto_last, keys]
 
 
 _TWINS: dict[str, Callable[[Sheet, View, Sequence[Any]], _Answer]] = {
@@ -132,6 +174,9 @@ _TWINS: dict[str, Callable[[Sheet, View, Sequence[Any]], _Answer]] = {
     "spread": _spread,
     "beside": _beside,
     "analysis": _analysis,
+    "place": _place,
+    "before": _before,
+    "between": _between,
 }
 
 
@@ -158,3 +203,18 @@ def _up_to(below: Callable[..., int], end: str, *, is_last: bool) -> int:
     if end.startswith("("):
         return below(float(end[1:]), inclusive=not is_last)
     return below(float(end), inclusive=is_last)
+
+
+def _indices(sheet: Sheet, places: Sequence[tuple[float, str]]) -> list[int]:
+    """The indices that each (key, player) has, or would have: of all by halves at once, a query a step."""
+    low, high = [0] * len(places), [sheet.total] * len(places)
+    while open_ones := [n for n in range(len(places)) if low[n] < high[n]]:
+        middles = {n: (low[n] + high[n]) // 2 for n in open_ones}
+        rows = sheet.at(sorted(set(middles.values())))
+        for n, middle in middles.items():
+            row, (key, player) = rows.get(middle), places[n]
+            if row is None or (row.key, row.player.encode()) >= (key, player.encode()):
+                high[n] = middle
+            else:
+                low[n] = middle + 1
+    return low

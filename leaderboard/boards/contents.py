@@ -60,14 +60,21 @@ class Contents:
                             pipeline.expireat(key, expires or 0)
                     pipeline.execute()
 
-    def clear(self, keys: BoardKeys) -> None:
-        """Removes all its keys, `meta` first, which fences writers out."""
-        self.drop_windows(keys, "rev")
-        with translated():
-            self._store.client.delete(keys.meta)
-        self.purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
-        with translated():
-            self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
+    def clear(self, families: Sequence[BoardKeys]) -> None:
+        """Removes all keys of a board, the definitions first, which fences writers out."""
+        for keys in reversed(families):
+            self.drop_windows(keys, "rev")
+        self.remove_definitions(families)
+        for keys in families:
+            self.purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
+            with translated():
+                self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
+
+    def remove_definitions(self, families: Sequence[BoardKeys]) -> None:
+        """Removes the copies of a board's definition, its own first."""
+        for keys in reversed(families):
+            with translated():
+                self._store.client.delete(keys.meta)
 
     def drop_windows(self, keys: BoardKeys, fence: str = "windows") -> None:
         """Removes the rolling windows, behind the fence; they are built again as they are wanted."""

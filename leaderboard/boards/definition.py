@@ -9,98 +9,32 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError
 
 from leaderboard import jsontext, numerals
 from leaderboard.boards.ordering import make_ordering
+from leaderboard.boards.partitioning import part_name, part_of
 from leaderboard.boards.periods import PERIOD_NAMES, Calendar, Period, PeriodName
+from leaderboard.boards.schema import BoardSchema
 from leaderboard.boards.sortkey import Field, Ordering
 from leaderboard.boards.windows import SPANS, Window
 from leaderboard.errors import InvalidInput
-from leaderboard.fields import Number, Strict, Text, Whole, flatten
+from leaderboard.fields import flatten
 from leaderboard.store.keys import BoardKeys
 
 FIXED = ("order", "operator", "score", "subscore", "ties", "time_zone", "week_start", "day_start", "partitions")
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-RETENTION = {"hour": 48, "day": 35, "week": 12, "month": 13, "year": 3}
 _MISSING_BOUND = Decimal(1_000_000_000)
-_MAX_DECIMALS = 15
 _MARGIN_SECONDS = 30 * 86_400
 _NOMINAL_SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "year": 366 * 86_400}
 
 
-class ScoreSchema(Strict):
-    """The numbers that a score can be."""
-
-    type = Text(load_default="number", validate=validate.OneOf(("number", "integer")))
-    min = Number(load_default=None, allow_none=True)
-    max = Number(load_default=None, allow_none=True)
-    decimals = Whole(load_default=None, allow_none=True, validate=validate.Range(0, _MAX_DECIMALS))
-
-
-class SubscoreSchema(Strict):
-    """A second number, compared where scores are equal."""
-
-    order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))
-    min = Number(required=True)
-    max = Number(required=True)
-    decimals = Whole(load_default=0, validate=validate.Range(0, _MAX_DECIMALS))
-
-
-class RetentionSchema(Strict):
-    """How many closed periods of each name stay in the store."""
-
-    hour = Whole(load_default=48, validate=validate.Range(0, 100_000))
-    day = Whole(load_default=35, validate=validate.Range(0, 10_000))
-    week = Whole(load_default=12, validate=validate.Range(0, 10_000))
-    month = Whole(load_default=13, validate=validate.Range(0, 1_000))
-    year = Whole(load_default=3, validate=validate.Range(0, 1_000))
-
-
-class BoardSchema(Strict):
-    """A board's definition, as `PUT /boards/{board}` takes it; what is left out has its default."""
-
-    order = Text(load_default="desc", validate=validate.OneOf(("desc", "asc")))
-    operator = Text(load_default="best", validate=validate.OneOf(("best", "last", "sum")))
-    periods = fields.List(
-        Text(validate=validate.OneOf(PERIOD_NAMES)),
-        load_default=lambda: ["all", "month", "week", "day"],
-        validate=validate.Length(min=1, max=2 * len(PERIOD_NAMES)),
-    )
-    rolling = fields.List(Text(validate=validate.OneOf(tuple(SPANS))), load_default=list)
-    time_zone = Text(load_default="UTC")
-    week_start = Text(load_default="monday", validate=validate.OneOf(WEEKDAYS))
-    day_start = Text(load_default="00:00", validate=validate.Regexp(r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z"))
-    ties = Text(load_default="shared", validate=validate.OneOf(("shared", "dense", "first", "last")))
-    score = fields.Nested(ScoreSchema, load_default=lambda: ScoreSchema().load({}))
-    subscore = fields.Nested(SubscoreSchema, load_default=None, allow_none=True)
-    retention = fields.Nested(RetentionSchema, load_default=lambda: dict(RETENTION))
-    late_grace_seconds = Whole(load_default=600, validate=validate.Range(0, 7 * 86_400))
-    max_entries = Whole(load_default=None, allow_none=True, validate=validate.Range(1, 10_000_000))
-    writes = Text(load_default="server", validate=validate.OneOf(("server", "client", "signed")))
-    partitions = Whole(load_default=1, validate=validate.Range(1, 64))
-
-    @validates_schema
-    def _goes_together(self, data: Mapping[str, Any], **_: Any) -> None:
-        if data["max_entries"] is not None and data["operator"] != "best":
-            raise ValidationError("Only a board that keeps the best can keep the best N.", "max_entries")
-        if data["max_entries"] is not None and data["rolling"]:
-            raise ValidationError("Entries that were not kept would be missing in a rolling window.", "max_entries")
-        if data["ties"] == "dense" and data["partitions"] > 1:
-            raise ValidationError("Dense ranks need all players in one partition.", "ties")
-        if data["partitions"] > 1:
-            raise ValidationError("This release keeps a board in one partition.", "partitions")
-        for name in ("score", "subscore"):
-            spec = data[name]
-            if spec and None not in (spec["min"], spec["max"]) and spec["min"] > spec["max"]:
-                raise ValidationError("min is above max.", name)
-        if data["score"]["type"] == "integer" and data["score"]["decimals"]:
-            raise ValidationError("An integer has no decimals.", "score")
-
-
 @dataclass(frozen=True)
 class Board:
-    """A board ready to work: its definition, codec, calendar and keys. `rev` names this very definition."""
+    """A board ready to work: its definition, codec, calendar and keys. `rev` names this very definition.
+
+    One with `partitions` is spread over its `parts`. Each of them is a board in all but name ("points#2", in the store
+    and in the archive): it has all of some players, and knows nothing of the others.
+    """
 
     game: str
     name: str
@@ -111,21 +45,50 @@ class Board:
     added: Mapping[str, int] = dataclasses.field(default_factory=dict)
     trimmed: bool = False  # it had max_entries once, so a period may lack what one inside it has
     keeps_metadata: bool = False  # some score came with metadata since the board was made
+    is_part_of: "Board | None" = dataclasses.field(default=None, repr=False, compare=False)
 
     @cached_property
     def ordering(self) -> Ordering:
         """The codec of its sort keys."""
-        return _make_ordering(self.definition)
+        return self.is_part_of.ordering if self.is_part_of else _make_ordering(self.definition)
 
     @cached_property
     def calendar(self) -> Calendar:
         """Its periods."""
-        return _calendar(self.definition)
+        return self.is_part_of.calendar if self.is_part_of else _calendar(self.definition)
+
+    @cached_property
+    def parts(self) -> "tuple[Board, ...]":
+        """Where its data is: the boards that it is spread over, or itself alone."""
+        count: int = self.definition["partitions"]
+        if count == 1 or self.is_part_of is not None:
+            return (self,)
+        names = (part_name(self.name, number) for number in range(count))
+        return tuple(dataclasses.replace(self, name=name, is_part_of=self) for name in names)
+
+    @property
+    def whole(self) -> "Board":
+        """The board that people know, of which this may be a part."""
+        return self.is_part_of or self
+
+    def part_with(self, player: str) -> "Board":
+        """The part that has a player."""
+        return self.parts[part_of(player, len(self.parts))]
 
     @cached_property
     def keys(self) -> BoardKeys:
-        """Its keys in the store."""
+        """Its keys in the store; of a board with parts only `meta`, `lock` and finished answers."""
         return BoardKeys(self.game, self.name)
+
+    @property
+    def families(self) -> list[BoardKeys]:
+        """The keys of all that has its definition: its parts', and its own last."""
+        return [part.keys for part in self.parts if part is not self] + [self.keys]
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What tells it from other parts, and from a board that had its name before."""
+        return self.game, self.name, self.born
 
     @cached_property
     def periods(self) -> tuple[PeriodName, ...]:

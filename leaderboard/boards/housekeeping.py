@@ -9,7 +9,6 @@ from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
 from leaderboard.archive.job_runs import JobRuns
 from leaderboard.archive.tables import archived_periods
-from leaderboard.boards.captures import identity
 from leaderboard.boards.registry import Registry
 from leaderboard.running import Run
 
@@ -43,7 +42,7 @@ class Housekeeping:
         counts["given_up"] += self._copies.give_up_stale(now - _SETTLED)
         counts["retired"] = self._copies.retire(self._keep_days, now, checkpoint=run.checkpoint)
         counts["rows"] = self._copies.prune(checkpoint=run.checkpoint)
-        living = {identity(board) for board in self._registry.everywhere()}
+        living = {board.identity for board in self._registry.everywhere()}
         counts["rows"] += self._captures.prune(now, living, run.checkpoint)
         counts["runs"] = self._runs.prune()
         return counts
@@ -53,7 +52,7 @@ class Housekeeping:
         group = (_periods.game, _periods.board, _periods.born, _periods.name)
         with self._database.begin() as connection:
             rows = connection.execute(sa.select(*group).distinct()).all()  # from the index alone
-        kept = {(board.game, board.name, board.born): board.periods for board in self._registry.everywhere()}
+        kept = {part.identity: part.periods for board in self._registry.everywhere() for part in board.parts}
         lost = [tuple(row) for row in rows if row.name not in kept.get(tuple(row[:3]), ())]
         return [found for found in lost if self._is_settled(found, now)]
 

@@ -1,20 +1,24 @@
 """Reading the standings: pages, players, ranges, ranks that would be, percentiles, distributions.
 
 Each read is one script call, so that what it answers is one moment of the board; those that cannot know their
-second question before the first is answered take two. A view whose board is out of date raises BoardsChanged; the edge
-looks again and asks anew (api/operations.py).
+second question before the first is answered take two. Of a board with parts the same is put together from what those
+say (merging.py). A view whose board is out of date raises BoardsChanged; the edge looks again and asks anew
+(api/operations.py).
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from leaderboard.boards import cursors
-from leaderboard.boards.cold import Cold
+from leaderboard.boards import cursors, spreads
+from leaderboard.boards.cold import Cold, PeriodGone
+from leaderboard.boards.definition import Board
+from leaderboard.boards.gathering import Answer
+from leaderboard.boards.merging import answered
 from leaderboard.boards.rolling import Rolling
+from leaderboard.boards.spreads import Analysis, Bin
 from leaderboard.boards.views import (
     Entry,
     Page,
@@ -35,24 +39,12 @@ from leaderboard.boards.views import (
 )
 from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged, StoreUnavailable, UnknownPlayer
-from leaderboard.numerals import Literal, Score, exact, present
+from leaderboard.numerals import Literal, Score, exact
 from leaderboard.store.connection import Store
 from leaderboard.store.scripts import Call
-from leaderboard.store.steps import Steps, finish
+from leaderboard.store.steps import Steps, finish, finish_together
 
 _MOST_TRIES = 5
-Bin = tuple[Score, Score, int]  # from, to, how many scores
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """How the scores of a period are spread."""
-
-    stamp: Stamp
-    low: Score | None
-    high: Score | None
-    percentiles: Sequence[Score | None]
-    bins: list[Bin]
 
 
 class Rankings:
@@ -71,7 +63,7 @@ class Rankings:
         """The same as steps."""
         after = cursors.read(cursor, view.board.born, view.period) if cursor else ()
         asked = call("top", view, view.board.ties, limit + 1, flag(view), *after)
-        stamp, index, rank, rows, metadata = yield from self._steps(view, asked)
+        stamp, index, rank, rows, metadata, *_ = yield from self._steps(view, asked)
         entries = read_entries(view, rank, int(index), rows, metadata)
         more = None
         if len(entries) > limit:
@@ -93,13 +85,25 @@ class Rankings:
 
     def players_boards(self, views: Sequence[View], player: str) -> list[tuple[View, Standing]]:
         """One player's standing on many boards; those without it are left out."""
+        found = self._of_one_part([view for view in views if len(view.board.parts) == 1], player)
+        spread = [view for view in views if len(view.board.parts) > 1]
+        works = [self.player_steps(view, player) for view in spread]
+        for view, standing in zip(spread, finish_together(self._store, works), strict=True):
+            if isinstance(standing, Standing):
+                found[view.board.name] = standing
+            elif not isinstance(standing, UnknownPlayer | PeriodGone):
+                raise standing
+        return [(view, found[view.board.name]) for view in views if view.board.name in found]
+
+    def _of_one_part(self, views: Sequence[View], player: str) -> dict[str, Standing]:
+        """The player's standing on those boards that have it, by their names."""
         answers = self._store.run_all([player_call(view, player, 0) for view in views]) if views else []
         stale = [view.board.name for view, answer in zip(views, answers, strict=True) if is_stale(view, answer)]
         if stale:
             raise BoardsChanged(*stale)
         pairs = list(zip(views, answers, strict=True))
         archived = self._cold.with_player([view for view, answer in pairs if _may_be_archived(view, answer)], player)
-        found = []
+        found = {}
         for view, answer in pairs:
             if _may_be_archived(view, answer) and view.board.name not in archived:
                 continue
@@ -110,7 +114,7 @@ class Rankings:
                 settled = self._read(view, asked)
             standing = read_standing(view, player, settled)
             if standing is not None:
-                found.append((view, standing))
+                found[view.board.name] = standing
         return found
 
     def lookup(self, view: View, players: Sequence[str]) -> tuple[Stamp, list[Entry], list[str]]:
@@ -165,8 +169,8 @@ class Rankings:
 
     def percentile(self, view: View, percent: Fraction) -> tuple[Stamp, Score | None]:
         """The score it takes to be level with or ahead of `percent` % of the players."""
-        stamp, _, _, near, rows = self._read(view, call("spread", view, _share(percent)))
-        return stamp, _reached(view, stamp.total, percent, near, rows) if stamp.total else None
+        stamp, _, _, near, rows = self._read(view, call("spread", view, spreads.share(percent)))
+        return stamp, spreads.reached(view, stamp.total, percent, near, rows) if stamp.total else None
 
     def distribution(self, view: View, bins: int) -> tuple[Stamp, list[Bin]]:
         """How many scores lie in each of some equal widths, from the lowest score to the highest: (from, to, count)."""
@@ -174,107 +178,80 @@ class Rankings:
         for _ in range(_MOST_TRIES):
             if stamp.total == 0:
                 return stamp, []
-            edges = _edges(_ends(view, best, worst), bins)
-            stamp, counts, *now = self._read(view, call("counts", view, "0", *_reaching(view, edges[1:-1])))
+            edges = spreads.edges(spreads.ends(view, best, worst), bins)
+            stamp, counts, *now = self._read(view, call("counts", view, "0", *spreads.reaching(view, edges[1:-1])))
             if [row[1:] for row in now] == [best[1:], worst[1:]]:  # the scores that the edges rest on still stand
-                return stamp, _bins(edges, stamp.total, counts)
+                return stamp, spreads.bins(edges, stamp.total, counts)
             best, worst = now
         raise StoreUnavailable("The ends of the board keep moving; try again.")
 
     def analysis(self, view: View, percents: Sequence[Fraction], bins: int) -> Analysis:
         """The lowest and the highest score, `percentile` of some percents, and `distribution`."""
-        shares = [len(percents), *(_share(percent) for percent in percents)]
+        shares = [len(percents), *(spreads.share(percent) for percent in percents)]
         ends: list[Fraction] | None = None
         edges: list[Score] = []
         for _ in range(_MOST_TRIES):
-            ranges = _reaching(view, edges[1:-1])
+            ranges = spreads.reaching(view, edges[1:-1])
             stamp, best, worst, near, counts = self._read(view, call("analysis", view, *shares, *ranges))
             if stamp.total == 0:
                 return Analysis(stamp, None, None, [None] * len(percents), [])
-            before, ends = ends, _ends(view, best, worst)
+            before, ends = ends, spreads.ends(view, best, worst)
             if ends == before:
                 low, high = map(view.board.ordering.present, ends)
                 rows = zip(percents, near, strict=True)
-                reached = [_reached(view, stamp.total, percent, *found) for percent, found in rows]
-                return Analysis(stamp, low, high, reached, _bins(edges, stamp.total, counts))
-            edges = _edges(ends, bins)
+                reached = [spreads.reached(view, stamp.total, percent, *found) for percent, found in rows]
+                return Analysis(stamp, low, high, reached, spreads.bins(edges, stamp.total, counts))
+            edges = spreads.edges(ends, bins)
         raise StoreUnavailable("The ends of the board keep moving; try again.")
 
-    def _read(self, view: View, asked: Call) -> tuple[Any, ...]:
+    def _read(self, view: View, asked: Call) -> Answer:
         """The stamp and the rest of the answer. Raises BoardsChanged when the view's board is out of date."""
         return finish(self._store, self._steps(view, asked))
 
-    def _steps(self, view: View, asked: Call) -> Steps[tuple[Any, ...]]:
-        for _ in range(_MOST_TRIES):
-            (answer,) = yield [asked]
-            if is_stale(view, answer):
-                raise BoardsChanged(view.board.name)
-            try:
-                return self._settled(view, asked, answer)
-            except WindowNotBuilt as error:
-                if view.is_hurried:
-                    raise
-                self._rolling.ensure(view.board, error.window)
-        raise BoardsChanged(view.board.name)
+    def _steps(self, view: View, asked: Call) -> Steps[Answer]:
+        if len(view.board.parts) > 1:
+            return (yield from answered(self._ask, view, asked))
+        (answer,) = yield from self._ask([(view, asked)])
+        return answer
 
-    def _settled(self, view: View, asked: Call, answer: Sequence[Any]) -> tuple[Any, ...]:
+    def _ask(self, asked: Sequence[tuple[View, Call]]) -> Steps[list[Answer]]:
+        """What is asked of boards and parts of one, all at once."""
+        for _ in range(_MOST_TRIES):
+            answers = yield [one for _, one in asked]
+            found: list[Answer] = []
+            unbuilt: list[tuple[Board, Window]] = []
+            for (view, one), answer in zip(asked, answers, strict=True):
+                if is_stale(view, answer):
+                    raise BoardsChanged(view.board.whole.name)
+                try:
+                    found.append(self._settled(view, one, answer))
+                except WindowNotBuilt as error:
+                    if view.is_hurried:
+                        raise
+                    unbuilt.append((view.board, error.window))
+            if not unbuilt:
+                return found
+            for board, window in unbuilt:
+                self._rolling.ensure(board, window)
+        raise BoardsChanged(asked[0][0].board.whole.name)
+
+    def _settled(self, view: View, asked: Call, answer: Sequence[Any]) -> Answer:
         """The answer as it is, or that of the archive, where the standings are there by now."""
         stamp = read_stamp(view, answer)
         if not _may_be_archived(view, answer):
             return (stamp, *answer[4:])
         if view.is_hurried:
-            raise BoardsChanged(view.board.name)
+            raise BoardsChanged(view.board.whole.name)
         cold = self._cold.answer(view, asked)
         if cold is None:
             return (stamp, *answer[4:])
-        return (replace(stamp, total=cold[0], state="archived"), *cold[1])
+        return (replace(stamp, total=cold[0], state="archived", to_seal=False), *cold[1])
 
 
 def _may_be_archived(view: View, answer: Sequence[Any]) -> bool:
     """Whether the store has nothing of a period that is over, and is not to seal it either."""
     total, (closed, to_seal, _) = answer[2:4]
     return not (total or to_seal or isinstance(view.period, Window)) and is_past(view.period, int(closed))
-
-
-def _share(percent: Fraction) -> str:
-    """What share of the standings, counted from the best, is ahead of `percent` % of them."""
-    return repr(float((100 - percent) / 100))
-
-
-def _reached(view: View, total: int, percent: Fraction, near: int, rows: Sequence[bytes]) -> Score:
-    """The score at that share, from the rows next to it, the first of which has the index `near`."""
-    place = (100 - percent) / 100 * (total - 1)
-    scores = [view.board.ordering.exact_score(float(key)) for key in rows[1::2]]
-    better = scores[math.floor(place) - near]
-    worse = scores[math.ceil(place) - near]
-    return view.board.ordering.present(better + (worse - better) * (place - math.floor(place)))
-
-
-def _ends(view: View, *rows: Sequence[bytes]) -> list[Fraction]:
-    """The scores of some rows, ascending."""
-    return sorted(view.board.ordering.exact_score(float(row[1])) for row in rows)
-
-
-def _edges(ends: Sequence[Fraction], bins: int) -> list[Score]:
-    """The borders of bins of equal width; of a single one, where there is but one score."""
-    if ends[0] == ends[1]:
-        return [present(ends[0])] * 2
-    return [present(ends[0] + (ends[1] - ends[0]) * number / bins) for number in range(bins + 1)]
-
-
-def _bins(edges: Sequence[Score], total: int, reaching: Sequence[int]) -> list[Bin]:
-    """What lies between the edges; `reaching`: how many scores reach each but the first and the last."""
-    at_least = [total, *reaching, 0]
-    return [(edges[n], edges[n + 1], at_least[n] - at_least[n + 1]) for n in range(len(edges) - 1)]
-
-
-def _reaching(view: View, edges: Sequence[Score]) -> list[str]:
-    """The ranges of keys whose scores reach each edge."""
-    ranges: list[str] = []
-    for edge in edges:
-        first, last = view.board.ordering.reaching(edge)
-        ranges += [key_text(first), key_text(last)]
-    return ranges
 
 
 def _milliseconds(at: datetime) -> int:

@@ -33,7 +33,7 @@ class Rearchiving:
         self._copy: Copy | None = None
         self._ranks = _Ranks(board.ties)
         self.entries = 0
-        self.periods = 0
+        self.periods: list[str] = []  # their ids
 
     def take(self, head: PeriodHead, rows: Rows | None) -> None:
         """Some rows of a period, best first, or None at its end."""
@@ -51,7 +51,7 @@ class Rearchiving:
             self._wholes.append(Whole(ref, starts, ends, secrets.token_hex(8), self._rows))
             self._waiting += len(self._rows)
         self.entries += self._ranks.count
-        self.periods += 1
+        self.periods.append(head.id)
         self._rows, self._copy, self._ranks = [], None, _Ranks(self._board.ties)
         if self._waiting > ROWS_AT_ONCE or len(self._wholes) >= _WHOLES_AT_ONCE:
             self.finish()

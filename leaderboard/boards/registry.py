@@ -9,8 +9,7 @@ A change fences writers out first (it removes `rev`), under a lock; a writer tha
 """
 
 import re
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,13 +25,13 @@ from leaderboard.archive.tables import boards
 from leaderboard.boards import windows
 from leaderboard.boards.contents import Contents
 from leaderboard.boards.definition import Board, new_board, new_rev
+from leaderboard.boards.fences import Fences, Locks
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.revival import Revival
-from leaderboard.errors import Conflict, StoreUnavailable, UnknownBoard
+from leaderboard.errors import Conflict, UnknownBoard
 from leaderboard.fields import BOARD_NAME
-from leaderboard.store.connection import Store, as_text, translated
+from leaderboard.store.connection import Store
 from leaderboard.store.keys import BoardKeys
-from leaderboard.store.locks import lock
 
 _NAME = re.compile(BOARD_NAME)
 _MOST_CACHED = 10_000
@@ -42,9 +41,9 @@ class Registry:
     """The boards of all games."""
 
     def __init__(self, store: Store, database: Database, copies: Copies, archive: ArchivedStandings) -> None:
-        self._store = store
         self._database = database
         self._copies = copies
+        self._fences = Fences(store)
         self._archive = archive
         self._contents = Contents(store)
         self._revival = Revival(store, archive)
@@ -61,28 +60,36 @@ class Registry:
         return self._cached.get((game, name))
 
     def fresh(self, game: str, name: str) -> Board:
-        """The board as it is now. Raises UnknownBoard."""
-        self._cached.pop((game, name), None)
-        if _NAME.fullmatch(name) is None:
-            raise UnknownBoard(name)
-        keys = BoardKeys(game, name)
-        with translated():
-            rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
-        if rev is not None and text is not None:
-            board = Board.parse(game, name, as_text(rev), text)
-        else:
-            if self._row(game, name) is None:
-                raise UnknownBoard(name)
-            with lock(self._store, keys.lock) as token:  # whoever changes it now is finished first
-                row = self._row(game, name)
-                if row is None:
-                    raise UnknownBoard(name)
-                board = Board.parse(game, name, row.rev, row.definition)
-                self._define(board, token)
+        """The board as it is now; what is known stays where that cannot be had. Raises UnknownBoard."""
+        try:
+            board = self._found(game, name)
+        except UnknownBoard:
+            self._cached.pop((game, name), None)
+            raise
         if len(self._cached) >= _MOST_CACHED:
             self._cached.clear()
         self._cached[game, name] = board
         return board
+
+    def _found(self, game: str, name: str) -> Board:
+        if _NAME.fullmatch(name) is None:
+            raise UnknownBoard(name)
+        board = self._fences.find(game, name)
+        if board is None or (len(board.parts) > 1 and not self._fences.agree([board])[0]):
+            board = self._redefined(game, name)
+        return board
+
+    def _redefined(self, game: str, name: str) -> Board:
+        """The board by the database, its copies in the store made good."""
+        if self._row(game, name) is None:
+            raise UnknownBoard(name)
+        with self._fences.locked(game, name) as locks:  # whoever changes it now is finished first
+            row = self._row(game, name)
+            if row is None:
+                raise UnknownBoard(name)
+            board = Board.parse(game, name, row.rev, row.definition)
+            self._define(board, locks)
+            return board
 
     def all(self, game: str) -> list[Board]:
         """Every board of a game, by name."""
@@ -105,15 +112,9 @@ class Registry:
         A change that died behind its fence is made good by that. Boards that are deleted meanwhile are left out.
         """
         known = list(some)
-        with translated():
-            pipeline = self._store.client.pipeline(transaction=False)
-            for board in known:
-                pipeline.hget(board.keys.meta, "rev")
-            revs = pipeline.execute() if known else []
         found = []
-        for board, rev in zip(known, revs, strict=True):
+        for board, same in zip(known, self._fences.agree(known), strict=True):
             with suppress(UnknownBoard):
-                same = rev is not None and as_text(rev) == board.rev
                 found.append(board if same else self.fresh(board.game, board.name))
         return found
 
@@ -130,101 +131,121 @@ class Registry:
 
         Raises Conflict when something would change that cannot once there are scores.
         """
-        keys = BoardKeys(game, name)
-        with lock(self._store, keys.lock) as token:
+        with self._fences.locked(game, name) as locks:
             row = self._row(game, name)
             if row is None:
                 board = new_board(game, name, definition)
-                self._contents.purge(keys, PERIOD_NAMES)
+                for part in board.parts:
+                    self._contents.purge(part.keys, PERIOD_NAMES)
                 self._save(board, now, new=True)
-                self._define(board, token)
+                self._define(board, locks)
                 return board, True
-            old = self._known(keys) or Board.parse(game, name, row.rev, row.definition)
+            old = self._fences.find(game, name) or Board.parse(game, name, row.rev, row.definition)
             if old.definition == definition:
                 return old, False
-            return self._change(old, old.succeeded_by(definition), token, now), False
+            return self._change(old, old.succeeded_by(definition), locks, now), False
 
     def delete(self, game: str, name: str) -> None:
         """Removes a board and all its data. Raises UnknownBoard."""
-        keys = BoardKeys(game, name)
-        with lock(self._store, keys.lock):
-            if self._row(game, name) is None:
+        with self._fences.locked(game, name) as locks:
+            row = self._row(game, name)
+            if row is None:
                 raise UnknownBoard(name)
-            self._contents.clear(keys)
-            self._copies.drop_board(game, name)
+            board = self._parsed(game, row)
+            locks.take(board.families)
+            self._contents.clear(board.families)
+            for part in board.parts:
+                self._copies.drop_board(game, part.name)
             with self._database.begin() as connection:
                 connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
                 drop_captures(connection, game, name)
-            with translated():
-                self._store.client.delete(keys.meta)  # should it have taken so long that somebody filled it in again
+            # Should it have taken so long that somebody filled it in again.
+            self._contents.remove_definitions(board.families)
         self._cached.pop((game, name), None)
 
-    def adopt(self, board: Board, now: datetime, fill: Callable[[str], None], *, replace: bool) -> None:
+    def adopt(self, board: Board, now: datetime, fill: Callable[[Locks], None], *, replace: bool) -> None:
         """Puts a board and its data in the place of whatever has its name; nobody sees anything in between.
 
-        `fill`, given the lock's token, is to put the data into place. Raises Conflict if there is some, not `replace`.
+        `fill`, given the locks, is to put the data into place. Raises Conflict if there is some, not `replace`.
         """
-        with lock(self._store, board.keys.lock) as token:
+        with self._fences.locked(board.game, board.name) as locks:
+            locks.take(board.families)
             row = self._row(board.game, board.name)
-            if (old := self._parsed(board.game, row) if row else None) and not replace and self.has_data(old):
+            old = self._parsed(board.game, row) if row else None
+            if old and not replace and self.has_data(old):
                 raise Conflict(f"Board {board.name!r} has scores already.", code="board_has_scores")
-            self._contents.clear(board.keys)  # before the definition is saved, by which it could not be read
             if old:
-                self._copies.drop_board(old.game, old.name, born=old.born)
+                locks.take(old.families)
+                self._contents.clear(old.families)
+            self._contents.clear(board.families)  # before the definition is saved, by which it could not be read
+            for part in old.parts if old else ():
+                self._copies.drop_board(part.game, part.name, born=part.born)
             self._save(board, now, new=row is None)
-            fill(token)
-            self._define(board, token)
+            fill(locks)
+            self._define(board, locks)
 
     def has_data(self, board: Board) -> bool:
         """Whether it has scores, or periods in the archive."""
-        return self._contents.has_scores(board.keys) or self._archive.has_any(board.game, board.name, board.born)
+        return any(
+            self._contents.has_scores(part.keys) or self._archive.has_any(part.game, part.name, part.born)
+            for part in board.parts
+        )
 
     def keep_metadata(self, board: Board, now: datetime) -> Board:
         """Tells every writer of the board that scores now come with metadata."""
-        with lock(self._store, board.keys.lock) as token:
+        with self._fences.locked(board.game, board.name) as locks:
             # As it is now, which may not be what the caller knows: its copy can be older than a change.
             row = self._row(board.game, board.name)
-            current = row and (self._known(board.keys) or self._parsed(board.game, row))
+            current = row and (self._fences.find(board.game, board.name) or self._parsed(board.game, row))
             if current and not current.keeps_metadata:
-                with translated():
-                    self._store.client.hdel(board.keys.meta, "rev")
+                locks.take(current.families)
+                self._fences.fence(current)
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)
                 self._save(changed, now, new=False, keep=lambda _: True)
-                self._contents.drop_windows(board.keys)  # from now on they are derived
-                self._define(changed, token)
+                for part in current.parts:
+                    self._contents.drop_windows(part.keys)  # from now on they are derived
+                self._define(changed, locks)
         return self.fresh(board.game, board.name)
 
     def known_members(self, keys: BoardKeys, name: str, offset: int = 0, count: int = -1) -> list[str]:
         """The periods of one name that have (or had) data, newest first, as `name:id`."""
         return self._contents.members(keys, name, offset, count)
 
-    def _change(self, old: Board, new: Board, token: str, now: datetime) -> Board:
+    def _change(self, old: Board, new: Board, locks: Locks, now: datetime) -> Board:
+        locks.take([*old.families, *new.families])
         unlisted = [name for name in old.periods if name not in new.periods]
         for window in (windows.current(new.calendar, name, now) for name in new.rolling):
             if window.as_of.name in unlisted:  # the archive will not have them any more, but the window reads them
-                self._revival.bring(old, window.buckets)
-        with translated():
-            self._store.client.hdel(old.keys.meta, "rev")  # the fence; should this die, `fresh` looks for the truth
+                for part in old.parts:
+                    self._revival.bring(part, window.buckets)
+        self._fences.fence(old)  # should this die, `fresh` looks for the truth
         try:
             self._check_change(old, new)
         except Conflict:
-            self._define(old, token)
+            self._define(old, locks)
             raise
         reads_alike = not old.fixed_differences(new.definition)
         self._save(new, now, new=False, keep=lambda one: reads_alike and old.named(one).name in new.periods)
-        # What the new definition does not keep, or reads in another way (then there are no scores), goes.
-        if old.fixed_differences(new.definition):
-            self._contents.purge(old.keys, PERIOD_NAMES)
-        else:
-            self._contents.purge(old.keys, set(old.kept) ^ set(new.kept))
-            self._contents.relist(old, new)
-            if unlisted:
-                self._copies.drop_board(old.game, old.name, born=old.born, names=unlisted)
-        self._contents.adapt(old, new, now)
-        if old.rolling != new.rolling or old.fixed_differences(new.definition):
-            self._contents.drop_windows(old.keys)
-        self._define(new, token)
+        if reads_alike:
+            for before, after in zip(old.parts, new.parts, strict=True):
+                self._adapt(before, after, unlisted, now)
+        else:  # then there are no scores
+            self._contents.clear([keys for keys in old.families if keys not in new.families])
+            for part in new.parts:
+                self._contents.purge(part.keys, PERIOD_NAMES)
+                self._contents.drop_windows(part.keys)
+        self._define(new, locks)
         return new
+
+    def _adapt(self, old: Board, new: Board, unlisted: Sequence[str], now: datetime) -> None:
+        """What the new definition does not keep goes; `old` and `new` are the same part."""
+        self._contents.purge(old.keys, set(old.kept) ^ set(new.kept))
+        self._contents.relist(old, new)
+        if unlisted:
+            self._copies.drop_board(old.game, old.name, born=old.born, names=unlisted)
+        self._contents.adapt(old, new, now)
+        if old.rolling != new.rolling:
+            self._contents.drop_windows(old.keys)
 
     def _check_change(self, old: Board, new: Board) -> None:
         fixed = old.fixed_differences(new.definition)
@@ -237,15 +258,8 @@ class Registry:
                 return known
         return Board.parse(game, row.name, row.rev, row.definition)
 
-    def _known(self, keys: BoardKeys) -> Board | None:
-        with translated():
-            rev, text = self._store.client.hmget(keys.meta, ["rev", "def"])
-        return Board.parse(keys.game, keys.board, as_text(rev), text) if rev and text else None
-
-    def _define(self, board: Board, token: str) -> None:
-        arguments = [token, board.rev, board.dump(), secrets.randbits(52)]
-        if not self._store.run("define", [board.keys.meta, board.keys.lock], arguments):
-            raise StoreUnavailable("It took too long to change the board; try again.")
+    def _define(self, board: Board, locks: Locks) -> None:
+        self._fences.write(board, locks)
         self._cached[board.game, board.name] = board
 
     def _row(self, game: str, name: str) -> Any:

@@ -34,6 +34,7 @@ class Removal:
         is what the short cut of `submit.lua` relies on.
         """
         removed: set[str] = set()
+        board = board.part_with(player)
         for _ in range(_MOST_TRIES):
             with translated():
                 meta = self._store.client.hmget(board.keys.meta, ["windows", "drops"])
@@ -43,11 +44,12 @@ class Removal:
             try:
                 complete, hot = self._forget_known(board, player, windows, drops, in_archive=bool(removed))
             except BoardsChanged:  # another definition by now, or deleted
-                board = self._registry.fresh(board.game, board.name)
+                board = self._registry.fresh(board.game, board.whole.name).part_with(player)
                 continue
             removed |= hot
             if complete and not archived and not hot:
-                self._captures.forget(board.game, board.name, player, board.ties)  # last: no new one has the player
+                # Last: no new one has the player.
+                self._captures.forget(board.game, board.whole.name, player, board.ties)
                 return sum(not name.startswith("r") for name in removed)  # rolling windows are no periods
         raise StoreUnavailable("The periods of this board keep changing; try again.")
 
@@ -71,7 +73,7 @@ class Removal:
                 names += board.keys.triple(period_id)
             answer = self._store.run("forget", names, arguments)
             if answer == -1:
-                raise BoardsChanged(board.name)
+                raise BoardsChanged(board.whole.name)
             if answer is None:
                 return False, found
             found.update(one.decode() for one in answer)

@@ -17,6 +17,8 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.boards import snapshotfile
 from leaderboard.boards.definition import Board, new_rev
+from leaderboard.boards.fences import Locks
+from leaderboard.boards.partitioning import part_of
 from leaderboard.boards.periods import Period
 from leaderboard.boards.rearchiving import Rearchiving
 from leaderboard.boards.registry import Registry
@@ -44,8 +46,9 @@ class Restored:
 
 @dataclass
 class _Incoming:
-    """A period on its way back."""
+    """A period of a part on its way back."""
 
+    part: Board
     period: Period
     keys: list[str]
     entries: int = 0
@@ -82,12 +85,15 @@ class Restoring:
         self._renew(incoming)
         closed = str(section.head.closed_ms or "")
 
-        def fill(token: str) -> None:
-            self._adopt(board, incoming, closed, token, now)
+        def fill(locks: Locks) -> None:
+            for part in board.parts:
+                some = [one for one in incoming if one.part is part]
+                self._adopt(part, some, closed, locks.token(part.keys), now)
 
         self._registry.adopt(board, now, fill, replace=replace)
-        entries = sum(one.entries for one in incoming) + archived.entries
-        return Restored(board, entries, len(incoming), archived.periods)
+        entries = sum(one.entries for one in incoming) + sum(one.entries for one in archived)
+        again = {period_id for one in archived for period_id in one.periods}
+        return Restored(board, entries, len({one.period.id for one in incoming} - again), len(again))
 
     def put_back(self, board: Board, period: Period, now: datetime, *, keep: timedelta, reopen: bool = False) -> int:
         """Puts an archived period back into the store, to stay there for a while; answers its entries.
@@ -95,19 +101,28 @@ class Restoring:
         `reopen`: it is to be sealed again. Raises NotFound where there is nothing to put back, Conflict where it is in
         the store already, Unavailable.
         """
-        archived = self._archive.find(board.game, board.name, board.born, [period.id]).get(period.id)
-        with translated():
-            there = self._store.client.exists(board.keys.standings(period.id))
-        if there:
+        found = [
+            (part, self._archive.find(part.game, part.name, part.born, [period.id]).get(period.id))
+            for part in board.parts
+            if not self._is_there(part, period)
+        ]
+        archived = [(part, one) for part, one in found if one is not None and one.total]
+        if len(found) < len(board.parts) and not archived:
             raise Conflict(f"{period.id} of board {board.name!r} is in the store already.", code="period_is_there")
-        if archived is None or not archived.total:
+        if not archived:
             raise NotFound(f"{period.id} of board {board.name!r} is not in the archive.", code="period_not_archived")
-        if archived.pruned:
+        if any(one.pruned for _, one in archived):
             raise NotFound(f"The standings of {period.id} were removed from the archive.", code="period_gone")
-        self._revival.hold(board, [period.id], now + keep)  # first, or the next sealing could drop it at once
-        if not self._revival.put_back(board, archived, now, reopen=reopen):
+        for part, _ in archived:
+            self._revival.hold(part, [period.id], now + keep)  # first, or the next sealing could drop it at once
+        back = [self._revival.put_back(part, one, now, reopen=reopen) for part, one in archived]
+        if not any(back):
             raise Conflict(f"{period.id} of board {board.name!r} is in the store already.", code="period_is_there")
-        return archived.total
+        return sum(one.total for _, one in archived)
+
+    def _is_there(self, part: Board, period: Period) -> bool:
+        with translated():
+            return bool(self._store.client.exists(part.keys.standings(period.id)))
 
     def _check_free(self, board: Board) -> None:
         try:
@@ -119,18 +134,19 @@ class Restoring:
 
     def _read(
         self, source: BinaryIO, section: Section, board: Board, now: datetime
-    ) -> tuple[list[_Incoming], Rearchiving]:
+    ) -> tuple[list[_Incoming], list[Rearchiving]]:
         incoming: list[_Incoming] = []
-        archived = Rearchiving(self._database, board, now)
+        archived = [Rearchiving(self._database, part, now) for part in board.parts]
         current: _Incoming | None = None
         for number, (head, rows) in enumerate(snapshotfile.read(source, section)):
             if number % _RENEWED_EVERY == 0:
                 self._touch(incoming)
+            part = _part(board, head.part, rows)
             if head.archived:
-                archived.take(head, rows)
+                archived[head.part].take(head, rows)
                 continue
             if current is None:
-                current = _Incoming(_period(board, head.id), board.keys.triple("new:" + secrets.token_hex(8)))
+                current = _Incoming(part, _period(board, head.id), part.keys.triple("new:" + secrets.token_hex(8)))
             if rows is not None:
                 self._write(board, current, rows)
                 continue
@@ -138,7 +154,8 @@ class Restoring:
                 self._complete(board, current)
                 incoming.append(current)
             current = None
-        archived.finish()
+        for one in archived:
+            one.finish()
         return incoming, archived
 
     def _write(self, board: Board, to: _Incoming, rows: Rows) -> None:
@@ -213,6 +230,13 @@ def _renewed(section: Section, game: str, name: str) -> Board:
     board = Board.parse(game, name, rev, section.head.definition)
     # Where a player may be in a narrow period and not in the wide one, `submit.lua` must not take its short cut.
     return dataclasses.replace(board, born=rev, trimmed=board.trimmed or section.uneven)
+
+
+def _part(board: Board, number: int, rows: Rows | None) -> Board:
+    """The part that some rows are of."""
+    if number >= len(board.parts) or any(part_of(row[0], len(board.parts)) != number for row in rows or ()):
+        raise DamagedSnapshot("The snapshot has entries in a part of the board that is not theirs.")
+    return board.parts[number]
 
 
 def _period(board: Board, period_id: str) -> Period:

@@ -19,7 +19,7 @@ _MOST_TRIES = 5
 
 
 class Revival:
-    """Puts archived periods back."""
+    """Puts archived periods back: those of one board, or of one part."""
 
     def __init__(self, store: Store, archive: ArchivedStandings) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class Revival:
             if answer != "changed":
                 return answer == "done"
             if self._field(board, "rev") != board.rev:
-                raise BoardsChanged(board.name)
+                raise BoardsChanged(board.whole.name)
         raise StoreUnavailable("Players keep being removed from this board; try again.")
 
     def _archived(self, board: Board, period_ids: Sequence[str]) -> list[Archived]:

@@ -42,7 +42,8 @@ class Rolling:
         for board in self._registry.current(board for board in self._registry.everywhere() if board.rolling):
             run.checkpoint()
             try:
-                self._tend(board, now, run.checkpoint, counts)
+                for part in board.parts:
+                    self._tend(part, now, run.checkpoint, counts)
             except BoardsChanged:
                 continue  # deleted or changed meanwhile: the next run sees it as it is then
             except StoreUnavailable as error:  # such as another who builds this window: the others need not wait
@@ -52,7 +53,10 @@ class Rolling:
         return counts
 
     def ensure(self, board: Board, window: Window, checkpoint: Callable[[], None] = lambda: None) -> bool:
-        """Builds a window unless it is there; answers whether it had to. Raises BoardsChanged, StoreUnavailable."""
+        """Builds a window of a board or a part unless it is there; answers whether it had to.
+
+        Raises BoardsChanged, StoreUnavailable.
+        """
         key = board.keys.lock_of(window.key_id)
         with lock(self._store, key, wait_seconds=_READER_WAITS_SECONDS) as token:
 
@@ -99,7 +103,7 @@ class Rolling:
             while done == rows:
                 answer = self._store.run("fill", keys, [job, number, rows, *after])
                 if not answer:
-                    raise BoardsChanged(board.name)
+                    raise BoardsChanged(board.whole.name)
                 done, *after = answer
                 checkpoint()
         self._change(board, window, "ready")
@@ -107,7 +111,7 @@ class Rolling:
     def _change(self, board: Board, window: Window, to: str) -> None:
         keys = [board.keys.meta, *board.keys.triple(window.key_id)]
         if self._store.run("live", keys, [board.rev, to, window.member]) is None:
-            raise BoardsChanged(board.name)
+            raise BoardsChanged(board.whole.name)
 
     def _live_text(self, board: Board) -> str:
         with translated():

@@ -26,11 +26,13 @@ from leaderboard.store.connection import Store, translated
 from leaderboard.store.scripts import Call
 
 _PERIODS_AT_ONCE = 500
-_BOARDS_AT_ONCE = 200
+_PARTS_AT_ONCE = 200
 _MOST_TRIES = 3
 _log = structlog.get_logger(__name__)
 
-_Work = list[tuple[Board, Period]]
+_Work = list[tuple[Board, Period]]  # every board a part, of itself or of another
+_Identity = tuple[str, str, str]
+_Tried = dict[_Identity, set[str]]
 
 
 class Sealing:
@@ -48,10 +50,9 @@ class Sealing:
         Raises Interrupted, Unavailable; what was done until then is done.
         """
         counts = {"sealed": 0, "entries": 0, "dropped": 0}
-        boards = self._registry.everywhere()
-        for start in range(0, len(boards), _BOARDS_AT_ONCE):
+        for boards in _some_at_once(self._registry.everywhere()):
             run.checkpoint()
-            some = self._registry.current(boards[start : start + _BOARDS_AT_ONCE])
+            some = [part for board in self._registry.current(boards) for part in board.parts]
             for work in self._due(some, now):
                 self._seal(work, now, run, counts)
             for work in self._old(some, now):
@@ -61,21 +62,21 @@ class Sealing:
 
     def _due(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
         """The periods to seal, some at a time, until none is left that was not tried."""
-        tried: dict[str, set[str]] = {board.born: set() for board in boards}
+        tried: _Tried = {board.identity: set() for board in boards}
         while boards:
             self._confirm(boards, now)
-            answers = self._store.run_all([_due(board, now, len(tried[board.born])) for board in boards])
+            answers = self._store.run_all([_due(board, now, len(tried[board.identity])) for board in boards])
             work = _fresh(boards, answers, tried)
             boards = _boards_of(work)
             if work:
                 closed = self._close(work, now)
-                yield [(board, period) for board, period in work if board.born in closed]
+                yield [(board, period) for board, period in work if board.identity in closed]
 
     def _old(self, boards: Sequence[Board], now: datetime) -> Iterator[_Work]:
         """The periods whose keys were kept long enough, some at a time."""
-        tried: dict[str, set[str]] = {board.born: set() for board in boards}
+        tried: _Tried = {board.identity: set() for board in boards}
         while boards:
-            calls = [_old(board, now, len(tried[board.born])) for board in boards]
+            calls = [_old(board, now, len(tried[board.identity])) for board in boards]
             work = _fresh(boards, self._store.run_all(calls), tried)
             boards = _boards_of(work)
             if work:
@@ -91,19 +92,24 @@ class Sealing:
         if left:
             self._copying.confirm(left, now)
 
-    def _close(self, work: _Work, now: datetime) -> set[str]:
-        """Closes the periods that are to be sealed, and all before them; answers the boards that are still the same.
+    def _close(self, work: _Work, now: datetime) -> set[_Identity]:
+        """Closes the periods that are to be sealed, and all before them; answers the parts that are still the same.
 
         The mark goes to the end of the last of them and not to `now`: so a job that is run by hand as of a wrong year
-        closes what there is, and not the years to come.
+        closes what there is, and not the years to come. It is that of all parts of a board, so that nobody comes into
+        a period of which another part is sealed.
         """
-        calls, boards = [], _boards_of(work)
-        for board, periods in _by_board(work):
+        marks: dict[_Identity, tuple[Board, int]] = {}
+        for board, period in work:
             grace = timedelta(seconds=board.definition["late_grace_seconds"])
             latest = int((now - grace).timestamp() * 1000)
-            marks = [end_ms(period) + 1 for period in periods if end_ms(period) < latest]
-            calls.append(Call("close", [board.keys.meta], [board.rev, max(marks, default=0)]))
-        return {board.born for board, mark in zip(boards, self._store.run_all(calls), strict=True) if mark >= 0}
+            mark = end_ms(period) + 1 if end_ms(period) < latest else 0
+            _, before = marks.get(board.whole.identity, (board, 0))
+            marks[board.whole.identity] = board.whole, max(before, mark)
+        parts = [(part, mark) for board, mark in marks.values() for part in board.parts]
+        calls = [Call("close", [part.keys.meta], [part.rev, mark]) for part, mark in parts]
+        answers = self._store.run_all(calls) if calls else []
+        return {part.identity for (part, _), mark in zip(parts, answers, strict=True) if mark >= 0}
 
     def _seal(self, work: _Work, now: datetime, run: Run, counts: dict[str, int]) -> None:
         for _ in range(_MOST_TRIES):
@@ -161,6 +167,18 @@ class Sealing:
         return sum(self._store.run_all(calls)) if calls else 0
 
 
+def _some_at_once(boards: Sequence[Board]) -> Iterator[list[Board]]:
+    """Some boards at a time, which have about so many parts together."""
+    some: list[Board] = []
+    for board in boards:
+        if some and sum(len(one.parts) for one in some) + len(board.parts) > _PARTS_AT_ONCE:
+            yield some
+            some = []
+        some.append(board)
+    if some:
+        yield some
+
+
 def _due(board: Board, now: datetime, tried: int) -> Call:
     return Call("due", [board.keys.open], [int(now.timestamp()), _PERIODS_AT_ONCE + tried])
 
@@ -181,14 +199,14 @@ def _first_kept(board: Board, name: PeriodName, now: datetime) -> str | None:
         return None
 
 
-def _fresh(boards: Sequence[Board], answers: Sequence[Sequence[bytes]], tried: dict[str, set[str]]) -> _Work:
+def _fresh(boards: Sequence[Board], answers: Sequence[Sequence[bytes]], tried: _Tried) -> _Work:
     """What the boards answered, less what was tried before."""
     work: _Work = []
     for board, answer in zip(boards, answers, strict=True):
         for spelled in answer:
             period_id = spelled.decode().rsplit(":", 1)[-1]
-            if period_id not in tried[board.born]:
-                tried[board.born].add(period_id)
+            if period_id not in tried[board.identity]:
+                tried[board.identity].add(period_id)
                 work.append((board, board.named(period_id)))
     return work
 
@@ -211,11 +229,11 @@ def _together(begun: Sequence[Standings]) -> Iterator[list[Standings]]:
 
 
 def _by_board(work: _Work) -> Iterator[tuple[Board, list[Period]]]:
-    grouped: dict[str, tuple[Board, list[Period]]] = {}
+    grouped: dict[_Identity, tuple[Board, list[Period]]] = {}
     for board, period in work:
-        grouped.setdefault(board.born, (board, []))[1].append(period)
+        grouped.setdefault(board.identity, (board, []))[1].append(period)
     yield from grouped.values()
 
 
 def _boards_of(work: _Work) -> list[Board]:
-    return list({board.born: board for board, _ in work}.values())
+    return list({board.identity: board for board, _ in work}.values())

@@ -2,7 +2,7 @@
 
     {"line": "snapshot", "version": 1, "game": "football", "at": "2026-11-23T03:30:00Z"}
     {"line": "board", "name": "points", "definition": "...", "closed_ms": 1795392600000}
-    {"line": "period", "id": "2026-11-22", "name": "day", "open": true, "archived": false}
+    {"line": "period", "id": "2026-11-22", "name": "day", "open": true, "archived": false}      and "part": 2, if not 0
     [["ada", "-120.0", null], ["bob", "1.2882297539194267e-231", "{\"level\":3}"]]     as often as need be
     {"line": "period end", "rows": 2, "whole": true}
     {"line": "board end", "whole": true, "uneven": false}
@@ -52,13 +52,17 @@ class BoardHead(_Line, tag="board", frozen=True):
     closed_ms: int | None
 
 
-class PeriodHead(_Line, tag="period", frozen=True):
-    """Begins a period. `open`: it was still to be sealed; `archived`: it was read from the archive."""
+class PeriodHead(_Line, tag="period", frozen=True, omit_defaults=True):
+    """Begins a period. `open`: it was still to be sealed; `archived`: it was read from the archive.
+
+    `part`: that of the board whose rows these are; the same period may come once a part.
+    """
 
     id: str
     name: str
     open: bool
     archived: bool
+    part: int = 0
 
 
 class PeriodEnd(_Line, tag="period end", frozen=True):

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -148,31 +148,39 @@ class Snapshots:
     def _write_board(self, game: str, name: str, to: "_Target") -> None:
         for _ in range(_MOST_TRIES):
             board = self._registry.fresh(game, name)
-            before = self._meta(board)
-            to.out.begin_board(BoardHead(name, board.dump(), before.closed_ms))
-            written = self._write_hot(board, to)
-            whole = not to.with_archive or self._write_archived(board, to, written)
-            after = self._meta(board)
-            whole = whole and before.rev == after.rev == board.rev
-            to.out.end_board(whole=whole, uneven=before.forgets != after.forgets)
+            before = [self._meta(part) for part in board.parts]
+            closed = max((meta.closed_ms for meta in before if meta.closed_ms is not None), default=None)
+            to.out.begin_board(BoardHead(name, board.dump(), closed))
+            parts = [self._write_part(part, number, to) for number, part in enumerate(board.parts)]
+            after = [self._meta(part) for part in board.parts]
+            whole = all(parts) and {meta.rev for meta in [*before, *after]} == {board.rev}
+            uneven = [meta.forgets for meta in before] != [meta.forgets for meta in after]
+            to.out.end_board(whole=whole, uneven=uneven)
             if whole:
+                to.done.periods += len(to.periods)
                 return
         raise StoreUnavailable(f"Board {name!r} keeps changing; try again.")
 
-    def _write_hot(self, board: Board, to: "_Target") -> set[str]:
+    def _write_part(self, board: Board, part: int, to: "_Target") -> bool:
+        """False where something was replaced while it was read."""
+        written = self._write_hot(board, part, to)
+        return not to.with_archive or self._write_archived(board, part, to, written)
+
+    def _write_hot(self, board: Board, part: int, to: "_Target") -> set[str]:
         """Answers the ids of the periods that were in the store."""
         unsealed = {as_text(period_id) for period_id in self._store.run("due", [board.keys.open], ["+inf", -1])}
         written = set()
         for name in reversed(PERIOD_NAMES):
             for member in self._registry.known_members(board.keys, name):
                 period_id = member.split(":", 1)[1]
-                to.out.begin_period(PeriodHead(period_id, name, period_id in unsealed, archived=False))
+                head = PeriodHead(period_id, name, period_id in unsealed, archived=False, part=part)
+                to.out.begin_period(head)
                 for rows in self._hot_rows(board, period_id):
                     to.out.rows(rows)
                     to.checkpoint()
                 with translated():  # or it was dropped while it was read, or has no entries
                     whole = bool(self._store.client.exists(board.keys.standings(period_id)))
-                to.end_period(whole=whole)
+                to.end_period(period_id, whole=whole)
                 if whole:
                     written.add(period_id)
         return written
@@ -196,21 +204,21 @@ class Snapshots:
             if key is not None
         ]
 
-    def _write_archived(self, board: Board, to: "_Target", written: set[str]) -> bool:
+    def _write_archived(self, board: Board, part: int, to: "_Target", written: set[str]) -> bool:
         """False where a period was replaced while it was read."""
         for name in board.periods:
             for archived in self._archived(board, name):
                 if archived.period in written or archived.pruned:
                     continue
-                to.out.begin_period(PeriodHead(archived.period, name, open=False, archived=True))
+                to.out.begin_period(PeriodHead(archived.period, name, open=False, archived=True, part=part))
                 try:
                     for rows in self._archive.open(archived, board.ties).stream(size=_ROWS_AT_ONCE):
                         to.out.rows([(row.player, repr(row.key), row.metadata) for row in rows])
                         to.checkpoint()
                 except StandingsGone:
-                    to.end_period(whole=False)
+                    to.end_period(archived.period, whole=False)
                     return False
-                to.end_period(whole=True)
+                to.end_period(archived.period, whole=True)
         return True
 
     def _archived(self, board: Board, name: PeriodName) -> Iterator[Archived]:
@@ -239,10 +247,12 @@ class _Target:
     checkpoint: Checkpoint
     done: Written
 
-    def end_period(self, *, whole: bool) -> None:
+    periods: set[str] = field(default_factory=set)  # those that are whole
+
+    def end_period(self, period_id: str, *, whole: bool) -> None:
         rows = self.out.end_period(whole=whole)
         if whole:
-            self.done.periods += 1
+            self.periods.add(period_id)
             self.done.entries += rows
 
 

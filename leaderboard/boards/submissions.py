@@ -2,7 +2,7 @@
 
 A call whose definition the store knows to be out of date is made anew with the fresh one. Idempotent requests and
 loads may be sent again after any failure, because what they applied is marked in the same script call; all others
-are sent once.
+are sent once. Every call is of one part of a board.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from leaderboard.boards.batches import REFUSED_BY_TOTAL, Batch, Context, Situation, Submission
-from leaderboard.boards.chunks import (
-    Chunk,
-    Item,
-    PeriodOutcome,
-    count,
-    make_chunks,
-    outcomes,
-)
+from leaderboard.boards.chunks import Chunk, Item, PeriodOutcome, count, make_chunks, outcomes
 from leaderboard.boards.definition import Board
+from leaderboard.boards.partitioning import part_of
+from leaderboard.boards.placing import Placed, among_all, is_shown, without_ranks
 from leaderboard.boards.registry import Registry
 from leaderboard.boards.revival import Revival
 from leaderboard.errors import StoreUnavailable, UnknownBoard
@@ -50,50 +45,83 @@ class Submissions:
         self._store = store
         self._registry = registry
         self._revival = revival
-        self._situations: dict[str, Situation] = {}  # by the board's birth
+        self._situations: dict[tuple[str, str, str], Situation] = {}  # by the part
 
     def submit(self, board: Board, submission: Submission, context: Context, marking: Marking | None = None) -> Result:
         """Takes one score."""
-        chunk = Chunk(board.name, 0, [Item(0, board.name, submission)])
-        self._run(board.game, [chunk], context, marking)
+        (chunk,) = self._run(board.game, [Item(0, board.name, submission)], 1, context, marking)
         refusal = chunk.refused[0].refusal if chunk.refused else None
         if chunk.letters == "x":
             refusal = REFUSED_BY_TOTAL
-        found = [] if refusal or chunk.batch is None else outcomes(chunk.batch.board, chunk.shown, chunk.details)
-        known = chunk.batch.board if chunk.batch else None
-        return Result(known, refusal, chunk.letters == "u", found, chunk.replayed_digest, chunk.born)
+        known, updated = chunk.batch.board if chunk.batch else None, chunk.letters == "u"
+        found: Sequence[PeriodOutcome] = []
+        if known is not None and not refusal:
+            found = outcomes(known, chunk.shown, chunk.details)
+            if chunk.parts > 1 and found:
+                placed = Placed(known, submission.player, found, chunk.details)
+                (found,) = self.placed_among_all([placed], may_fail=marking is None)
+                updated = updated and is_shown(known, found)
+        return Result(known, refusal, updated, found, chunk.replayed_digest, chunk.born)
 
     def submit_many(
         self, game: str, items: Sequence[Item], context: Context, *, chunk_items: int, marking: Marking | None = None
     ) -> Report:
         """Takes many scores, for any boards of a game; a bad one stops no other."""
-        chunks = make_chunks(items, chunk_items)
-        self._run(game, chunks, context, marking)
         report = Report(received=len(items))
-        for chunk in chunks:
+        for chunk in self._run(game, items, chunk_items, context, marking):
             count(chunk, report)
         report.rejected.sort(key=lambda rejection: rejection.index)
         return report
 
     def load(
         self, board: Board, submissions: Sequence[Submission], now: datetime, place: dict[str, Any]
-    ) -> tuple[list[Rejection], str]:
-        """Backfills one chunk of a load and moves its place in the same call: (rejections, the place now)."""
-        items = [Item(index, board.name, submission) for index, submission in enumerate(submissions)]
-        chunk = Chunk(board.name, 0, items)
-        self._run(board.game, [chunk], Context(now, backfill=True), None, place)
+    ) -> tuple[list[Rejection], list[str]]:
+        """Backfills one chunk of a load and moves its places in the same calls: (rejections, the places now)."""
+        parts = len(board.parts)
+        groups: list[list[Item]] = [[] for _ in range(parts)]
+        for index, submission in enumerate(submissions):
+            groups[part_of(submission.player, parts)].append(Item(index, board.name, submission))
+        chunks = [Chunk(board.name, 0, group, part, parts) for part, group in enumerate(groups)]
+        self._send(board.game, chunks, Context(now, backfill=True), None, place)
         report = Report()
-        if chunk.status == "done":
-            count(chunk, report)
-        return report.rejected, self.place_of(board, place["id"]) or ""
+        for chunk in chunks:
+            if chunk.status == "parted":
+                raise StoreUnavailable("The board is another one by now; try again.")
+            if chunk.status == "done":
+                count(chunk, report)
+        report.rejected.sort(key=lambda rejection: rejection.index)
+        return report.rejected, self.places_of(board, place["id"])
 
-    def place_of(self, board: Board, load_id: str) -> str | None:
-        """How far a load has come: "line applied unchanged refused"."""
+    def places_of(self, board: Board, load_id: str) -> list[str]:
+        """How far a load has come in each part of a board: "line applied unchanged refused"."""
         with translated():
-            place = self._store.client.hget(board.keys.loads, load_id)
-        return as_text(place) if place is not None else None
+            pipeline = self._store.client.pipeline(transaction=False)
+            for part in board.parts:
+                pipeline.hget(part.keys.loads, load_id)
+            return [as_text(place) if place is not None else "0 0 0 0" for place in pipeline.execute()]
 
     def _run(
+        self, game: str, items: Sequence[Item], size: int, context: Context, marking: Marking | None
+    ) -> list[Chunk]:
+        """Sends items in chunks of a size, until nothing is left; answers the chunks."""
+        chunks = make_chunks(items, size, lambda board: self._parts_of(game, board))
+        done: list[Chunk] = []
+        for _ in range(_MOST_TRIES):
+            self._send(game, chunks, context, marking)
+            parted = [chunk for chunk in chunks if chunk.status == "parted"]
+            done += [chunk for chunk in chunks if chunk.status != "parted"]
+            if not parted:
+                return done
+            # Another number of parts than was known. It does not change while there are scores; so what was applied
+            # before was so on a board that is gone, and what is left has chunks of its own, and is marked by those.
+            boards = {chunk.board for chunk in parted}
+            if marking is not None and any(chunk.board in boards for chunk in done):
+                break
+            left = sorted((item for chunk in parted for item in chunk.items), key=lambda item: item.index)
+            chunks = make_chunks(left, size, lambda board: self._parts_of(game, board))
+        raise StoreUnavailable("The board keeps changing; try again.")
+
+    def _send(
         self,
         game: str,
         chunks: Sequence[Chunk],
@@ -120,6 +148,25 @@ class Submissions:
                 self._learn(chunk, context.now)
         raise StoreUnavailable("The board keeps changing; try again.")
 
+    def _parts_of(self, game: str, board: str) -> int:
+        try:
+            return len(self._registry.get(game, board).parts)
+        except UnknownBoard:
+            return 1
+
+    def placed_among_all(self, placed: Sequence[Placed], *, may_fail: bool) -> list[list[PeriodOutcome]]:
+        """What submissions to boards with parts did, with their ranks among all.
+
+        `may_fail`: without ranks where the store is away by now. Raises StoreUnavailable.
+        """
+        try:
+            return among_all(self._store, placed)
+        except StoreUnavailable:
+            if not may_fail:  # it may come again, and gets all of its answer then
+                raise
+            # Taken it is: who is told to try again would submit a second time.
+            return [without_ranks(one.found) for one in placed]
+
     def known(self, game: str, name: str) -> Board | None:
         """A board, if this process knows it."""
         return self._registry.known(game, name)
@@ -131,7 +178,7 @@ class Submissions:
 
         `known`: the board, where nobody is to be asked for it. Raises Unavailable.
         """
-        chunk.batch, chunk.refused, chunk.taken = None, [], []
+        chunk.batch, chunk.refused, chunk.taken, chunk.status = None, [], [], ""
         try:
             look = self._registry.fresh if fresh else self._registry.get
             board = known or look(game, chunk.board)
@@ -140,11 +187,15 @@ class Submissions:
             chunk.refused = [Rejection(item.index, refusal) for item in chunk.items]
             chunk.status = "done"
             return
+        if len(board.parts) != chunk.parts:
+            chunk.status = "parted"
+            return
         if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
             board = self._registry.keep_metadata(board, context.now)
+        board = board.parts[chunk.part]
         if chunk.born_of_batch != board.born:
             chunk.born_of_batch, chunk.absent, chunk.gone = board.born, {}, set()
-        batch = Batch(board, context, self._situations.get(board.born, Situation()), chunk.absent, chunk.gone)
+        batch = Batch(board, context, self._situations.get(board.identity, Situation()), chunk.absent, chunk.gone)
         for item in chunk.items:
             why = batch.add(item.submission)
             if why is None:
@@ -163,7 +214,7 @@ class Submissions:
         closed, drops, windows, *missing = chunk.behind
         if len(self._situations) >= _MOST_SITUATIONS:
             self._situations.clear()
-        self._situations[board.born] = Situation(int(closed), windows)
+        self._situations[board.identity] = Situation(int(closed), windows)
         chunk.gone |= self._revival.reopen(board, missing, now)
         chunk.absent |= dict.fromkeys(missing, int(drops))
 

@@ -5,7 +5,7 @@ for long, and nothing is read twice but by chance.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -78,40 +78,50 @@ class Usage:
         """
         if game is not None and name is not None:
             boards = [self._registry.fresh(game, name)]
-            pattern = boards[0].keys.prefix + "*"
+            keys = boards[0].keys
+            pattern = f"lb:{{{game}:{name}#*" if len(boards[0].parts) > 1 else keys.prefix + "*"
         else:
             boards = self._registry.everywhere() if game is None else self._registry.all(game)
             pattern = "lb:{*" if game is None else f"lb:{{{game}:*"
-        tallies = {board.keys.prefix: self._tally(board, now) for board in boards}
+        usages = [BoardUsage(board.game, board.name) for board in boards]
+        tallies = {
+            part.keys.prefix: self._tally(part, usage, now)
+            for board, usage in zip(boards, usages, strict=True)
+            for part in board.parts
+        }
         for names in self._scan(pattern):
             some = [key for key in map(_split, dict.fromkeys(names)) if key.prefix in tallies]
             self._add([key for key in some if tallies[key.prefix].is_new(key)], tallies)
-        return [tally.usage for tally in tallies.values()]
+        return usages
 
     def server(self) -> ServerUsage:
-        """What the store says of itself."""
+        """What the store says of itself; of a Cluster the sums, and the worst ratio."""
         try:
             with translated():
-                info: Any = self._store.client.info("memory")
+                told: list[Any] = [node.info("memory") for _, node in self._store.nodes()]
         except ResponseError:
             return ServerUsage()
-        fragmentation = info.get("mem_fragmentation_ratio")
-        return ServerUsage(info.get("used_memory"), info.get("maxmemory"), fragmentation, info.get("maxmemory_policy"))
+        used, most = (_total(info.get(name) for info in told) for name in ("used_memory", "maxmemory"))
+        ratios = [info["mem_fragmentation_ratio"] for info in told if "mem_fragmentation_ratio" in info]
+        return ServerUsage(used, most, max(ratios, default=None), told[0].get("maxmemory_policy"))
 
-    def _tally(self, board: Board, now: datetime) -> "_Tally":
+    def _tally(self, board: Board, usage: BoardUsage, now: datetime) -> "_Tally":
         with translated():
             closed = self._store.client.hget(board.keys.meta, "closed")
         unsealed = self._store.run("due", [board.keys.open], ["+inf", -1])
-        return _Tally(board, now, int(closed or 0), {as_text(period_id) for period_id in unsealed})
+        return _Tally(board, usage, now, int(closed or 0), {as_text(period_id) for period_id in unsealed})
 
     def _scan(self, pattern: str) -> Iterator[list[str]]:
-        cursor: Any = 0
-        while True:
-            with translated():
-                cursor, names = self._store.client.scan(cursor, match=pattern, count=_KEYS_AT_ONCE)
-            yield [as_text(name) for name in names]
-            if int(cursor) == 0:
-                return
+        with translated():
+            nodes = self._store.nodes()
+        for _, node in nodes:
+            cursor: Any = 0
+            while True:
+                with translated():
+                    cursor, names = node.scan(cursor, match=pattern, count=_KEYS_AT_ONCE)
+                yield [as_text(name) for name in names]
+                if int(cursor) == 0:
+                    break
 
     def _add(self, some: Sequence["_Key"], tallies: dict[str, "_Tally"]) -> None:
         pipeline = self._store.client.pipeline(transaction=False)
@@ -134,6 +144,11 @@ class Usage:
                     tallies[key.prefix].add(key, size, seconds_left, entries)
 
 
+def _total(values: Iterable[int | None]) -> int | None:
+    found = [value for value in values if value is not None]
+    return sum(found) if found else None
+
+
 class _Key(NamedTuple):
     """A key, taken apart. `period_id` is that of the period or window that it belongs to."""
 
@@ -152,10 +167,10 @@ def _split(name: str) -> _Key:
 
 
 class _Tally:
-    """Adds up the keys of one board."""
+    """Adds up the keys of one board, or of one part of it."""
 
-    def __init__(self, board: Board, now: datetime, closed_ms: int, unsealed: set[str]) -> None:
-        self.usage = BoardUsage(board.game, board.name)
+    def __init__(self, board: Board, usage: BoardUsage, now: datetime, closed_ms: int, unsealed: set[str]) -> None:
+        self.usage = usage
         self._board = board
         self._now = now
         self._closed_ms = closed_ms
@@ -177,13 +192,15 @@ class _Tally:
             usage.other_keys += 1
             usage.other = _sum(usage.other, size)
             return
-        period = usage.periods.get(key.period_id)
+        state, period = self._state(key.period_id), usage.periods.get(key.period_id)
         if period is None:
-            period = usage.periods[key.period_id] = PeriodUsage(key.period_id, self._state(key.period_id))
+            period = usage.periods[key.period_id] = PeriodUsage(key.period_id, state)
+        if state == "closed":  # in one part, and sealed in another
+            period.state = state
         period.size = _sum(period.size, size)
         period.entries += entries
         if key.is_standings and seconds_left >= 0:
-            period.seconds_left = seconds_left
+            period.seconds_left = max(seconds_left, period.seconds_left or 0)
 
     def _state(self, period_id: str) -> str:
         if ":" in period_id:

@@ -60,9 +60,10 @@ class Stamp:
     """What an answer is true for."""
 
     rev: str
-    version: int
+    version: int | str  # changes whenever the board does; of one with parts, theirs in a row
     total: int
     state: str  # open, closed, or archived: sealed, and read from wherever it is
+    to_seal: bool = False  # what is there, if only that somebody was removed, is to be sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,10 @@ def read_stamp(view: View, answer: Sequence[Any]) -> Stamp:
     state = view.state
     if isinstance(view.period, Window):
         if view.period.member not in windows.decode().split():
-            raise WindowNotBuilt(view.board.name, view.period)
+            raise WindowNotBuilt(view.board.whole.name, view.period)
     elif is_past(view.period, int(closed)) and total and not to_seal:
         state = "archived"
-    return Stamp(rev.decode(), int(version), total, state)
+    return Stamp(rev.decode(), int(version), total, state, to_seal=bool(to_seal))
 
 
 def is_past(period: Period, closed: int) -> bool:

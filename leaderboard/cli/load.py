@@ -18,7 +18,9 @@ import click
 from leaderboard import jsontext
 from leaderboard.boards.batches import Submission
 from leaderboard.boards.chunks import Item
+from leaderboard.boards.definition import Board
 from leaderboard.boards.items import read_item, read_line
+from leaderboard.boards.partitioning import part_of
 from leaderboard.cli.context import check_game, opened, say, store_options
 from leaderboard.cli.inputs import digest, documents, seekable
 from leaderboard.config import Settings
@@ -26,7 +28,8 @@ from leaderboard.errors import LeaderboardError, UnknownBoard, UnreadableBody
 from leaderboard.reports import Refusal, Rejection
 from leaderboard.services import Services
 
-_LINES_AT_ONCE = 2000
+_LINES_AT_ONCE = 8000
+_Line = tuple[int, Any, Submission]
 
 
 @dataclass
@@ -35,12 +38,13 @@ class _Progress:
 
     line: int = 0
     skipped: int = 0
-    places: dict[str, str] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)  # of each board, one a part
     refused_without_board: int = 0
 
     def totals(self) -> tuple[int, int, int]:
         """Applied, unchanged and refused, this time and before."""
-        counts = [[int(part) for part in place.split()[1:]] for place in self.places.values()]
+        places = [place for of_board in self.places.values() for place in of_board]
+        counts = [[int(part) for part in place.split()[1:]] for place in places]
         applied, unchanged, refused = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
         return applied, unchanged, refused + self.refused_without_board
 
@@ -115,7 +119,7 @@ class Loader:
         size = self._services.settings.chunk_items
         with _RejectsFile(self._rejects_path, self._digest) as rejects, _bar() as tell:
             for chunk in _chunks(documents, _LINES_AT_ONCE):
-                groups: dict[str, list[tuple[int, Any, Submission]]] = {}
+                groups: dict[str, list[_Line]] = {}
                 for line, document in chunk:
                     self._progress.line = line
                     item = _read(line, document, self._board)
@@ -125,12 +129,11 @@ class Loader:
                     else:
                         groups.setdefault(item.board, []).append((line, document, item.submission))
                 for board, rows in groups.items():
-                    for start in range(0, len(rows), size):
-                        self._apply(board, rows[start : start + size], rejects)
+                    self._apply(board, rows, size, rejects)
                 tell(self._progress)
         return self._progress
 
-    def _apply(self, name: str, rows: list[tuple[int, Any, Submission]], rejects: "_RejectsFile") -> None:
+    def _apply(self, name: str, rows: list[_Line], size: int, rejects: "_RejectsFile") -> None:
         try:
             board = self._services.registry.get(self._game, name)
         except UnknownBoard as error:
@@ -138,20 +141,23 @@ class Loader:
             for line, document, _ in rows:
                 rejects.write(line, document, Refusal(error.code, error.detail))
             return
-        submissions = self._services.submissions
         if name not in self._progress.places:
-            self._progress.places[name] = submissions.place_of(board, self._digest) or "0 0 0 0"
-        done = int(self._progress.places[name].split()[0])
-        self._progress.skipped += sum(line <= done for line, _, _ in rows)
-        rows = [row for row in rows if row[0] > done]
-        if not rows:
+            self._progress.places[name] = self._services.submissions.places_of(board, self._digest)
+        for start in range(0, len(rows), size * len(board.parts)):
+            self._apply_some(board, rows[start : start + size * len(board.parts)], rejects)
+
+    def _apply_some(self, board: Board, rows: list[_Line], rejects: "_RejectsFile") -> None:
+        done = [int(place.split()[0]) for place in self._progress.places[board.name]]
+        left = [row for row in rows if row[0] > done[part_of(row[2].player, len(done))]]
+        self._progress.skipped += len(rows) - len(left)
+        if not left:
             return
-        place = {"id": self._digest, "to": rows[-1][0]}
-        taken = [submission for _, _, submission in rows]
-        refused, now_at = submissions.load(board, taken, self._services.clock(), place)
-        self._progress.places[name] = now_at
+        place = {"id": self._digest, "to": left[-1][0]}
+        taken = [submission for _, _, submission in left]
+        refused, now_at = self._services.submissions.load(board, taken, self._services.clock(), place)
+        self._progress.places[board.name] = now_at
         for one in refused:
-            line, document, _ = rows[one.index]
+            line, document, _ = left[one.index]
             rejects.write(line, document, one.refusal)
 
 

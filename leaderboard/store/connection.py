@@ -134,7 +134,7 @@ class Store:
         """Raises StoreUnavailable unless the store answers, all of it."""
         with translated():
             for _, node in self.nodes():
-                node.ping()
+                _ping(node)
 
     def risks(self) -> list[str]:
         """What in the store's configuration would lose rankings, in sentences; [] where it cannot be asked."""
@@ -158,8 +158,19 @@ def as_text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
+def _ping(node: redis.Redis) -> None:
+    try:
+        node.ping()
+    except ResponseError as error:
+        if not str(error).startswith("MISCONF"):  # it cannot write to its disk, and reads all the same
+            raise
+
+
 def _risks_of(node: redis.Redis) -> Iterator[str]:
     memory, persistence = node.info("memory"), node.info("persistence")
+    for name in ("aof_last_write_status", "rdb_last_bgsave_status"):
+        if persistence.get(name, "ok") != "ok":
+            yield f"The store cannot write to its disk ({name} {persistence[name]}) and may refuse all writes."
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy.startswith("allkeys"):
         yield f"The store evicts rankings when it is full (maxmemory-policy {policy}); set noeviction."
@@ -183,7 +194,8 @@ def _told(error: Exception) -> Exception:
     """StoreUnavailable, with its cause, for an error that says so; else the error."""
     if isinstance(error, StoreUnavailable) or (isinstance(error, ResponseError) and not _is_refusal(error)):
         return error
-    told = StoreUnavailable(f"The store is away: {type(error).__name__}.")
+    said = str(error).partition(" ")[0] if isinstance(error, ResponseError) else ""
+    told = StoreUnavailable(f"The store is away: {said if said.isupper() else type(error).__name__}.")
     told.__cause__ = error
     return told
 

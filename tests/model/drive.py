@@ -9,7 +9,7 @@ from typing import Any
 
 from .changes import change
 from .compare import Comparison
-from .jobs import is_dropped, run_job
+from .jobs import dropped_parts, run_job
 from .periods import Calendar
 from .plays import Bulk, Check, DeleteBoard, DeletePlayer, Job, Move, Operation, Play, PutBoard, Submit
 from .reference import Item, ModelGame, Outcome
@@ -86,8 +86,12 @@ class Driver:
             if period.name in held.rules.kept or period.ends_at is None:
                 continue
             first = held.rules.calendar.ago(period.name, self.caller.now, held.rules.span(period.name)).starts_at
-            if first and period.ends_at <= first and is_dropped(self.caller.service, board, period.id):
-                del held.standings[period]
+            if first and period.ends_at <= first:
+                for part in dropped_parts(self.caller.service, board, period.id):
+                    standing = held.standings[period]
+                    gone = [player for player in standing.entries if held.rules.partition(player) == part]
+                    for player in gone:
+                        del standing.entries[player]
 
     @do.register
     def _(self, operation: PutBoard) -> None:

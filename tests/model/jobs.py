@@ -34,7 +34,8 @@ def run_job(caller: Caller, job: Job) -> None:
         work.run(caller.now, Run(job.last))
 
 
-def is_dropped(service: Service, board: str, period_id: str) -> bool:
-    """Whether the store has lost the standings of a period."""
-    keys = service.services.registry.get(service.game, board).keys
-    return not service.services.store.client.exists(keys.standings(period_id))
+def dropped_parts(service: Service, board: str, period_id: str) -> list[int]:
+    """The partitions of a board in which the store has no standings of a period."""
+    parts = service.services.registry.get(service.game, board).parts
+    client = service.services.store.client
+    return [number for number, part in enumerate(parts) if not client.exists(part.keys.standings(period_id))]

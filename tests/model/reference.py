@@ -39,6 +39,7 @@ class Outcome:
     values: Values | None
     counted_in_longest: bool
     periods: dict[str, PeriodOutcome]
+    taken: bool  # by the player's partition, though with `max_entries` the best of others may be ahead of them
 
     @property
     def updated(self) -> bool:
@@ -149,8 +150,8 @@ class ModelGame:
             except RefusedError as refusal:
                 report.rejected[index] = refusal
             else:
-                report.applied += outcome.updated
-                report.unchanged += not outcome.updated
+                report.applied += outcome.taken
+                report.unchanged += not outcome.taken
         return report
 
     def _touched(self, rules: Rules, at: datetime, now: datetime, *, backfill: bool) -> list[Period]:
@@ -170,10 +171,11 @@ class ModelGame:
             target.states.touched(period)
         for standing in standings.values():
             target.rules.check(standing.after(entry.player, entry.values))
-        outcomes = {}
+        outcomes, taken = {}, False
         for period, standing in standings.items():
             before = standing.player(entry.player)
             updated = standing.offer(entry)
+            taken = taken or updated
             if updated:
                 target.states.reopened(period)
             after = standing.player(entry.player)
@@ -182,10 +184,10 @@ class ModelGame:
                 values=after.row.values if after else None,
                 rank=after.row.rank if after else None,
                 previous_rank=before.row.rank if before else None,
-                updated=updated,
+                updated=updated and after is not None,
             )
         longest = outcomes.get(target.rules.longest)
-        return Outcome(longest.values if longest else None, longest is not None, outcomes)
+        return Outcome(longest.values if longest else None, longest is not None, outcomes, taken)
 
     def seal(self, now: datetime, *, whole: bool = True) -> None:
         """What is closed for good goes to the archive; some of it, where the job was not whole."""
@@ -232,12 +234,12 @@ class ModelGame:
         return self._standing(board, period).distribution(bins)
 
     def total(self, board: str, period: Period) -> int:
-        return len(self._standing(board, period).entries)
+        return len(self._standing(board, period).shown)
 
     def periods(self, board: str, name: str) -> list[PeriodSummary]:
         """Periods of that name that hold entries, newest first; the name is one that is kept."""
         held = [
-            PeriodSummary(period, len(standing.entries), standing.rows()[0])
+            PeriodSummary(period, len(standing.shown), standing.rows()[0])
             for period, standing in self.boards[board].standings.items()
             if period.name == name and standing.entries
         ]

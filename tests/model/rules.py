@@ -5,6 +5,7 @@ Numbers are exact fractions throughout; on a board that holds doubles, the fract
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,11 @@ class Rules:
     max_entries: int | None
     tick_ms: int
     rolling: tuple[str, ...] = ()
+    partitions: int = 1
+
+    def partition(self, player: str) -> int:
+        """Where a player is, on a board that is spread."""
+        return zlib.crc32(player.encode()) % self.partitions
 
     @property
     def unique(self) -> bool:
@@ -230,6 +236,7 @@ def rules_of(definition: Mapping[str, Any], tick_ms: int | None = None) -> Rules
         max_entries=definition.get("max_entries"),
         tick_ms=tick_ms or (min(tick_choices(fields), default=1000) if ties in {"first", "last"} else 1),
         rolling=tuple(name for name in SPANS if name in definition.get("rolling", ())),
+        partitions=definition.get("partitions", 1),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,10 +57,19 @@ class Bin:
 
 @dataclass
 class Standing:
-    """Entries by player, and every question one may ask of them."""
+    """Entries by player, and every question one may ask of them.
+
+    With `max_entries` each partition keeps its best, and the best of those are shown.
+    """
 
     rules: Rules
     entries: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, Entry]:
+        """The entries that there are for whoever asks."""
+        listed = sorted(self.entries.values(), key=self._position)[: self.rules.max_entries]
+        return {entry.player: entry for entry in listed}
 
     def after(self, player: str, values: Values) -> Values:
         """What the player would stand with if the operator took these values."""
@@ -85,13 +95,18 @@ class Standing:
         return new.player in self.entries
 
     def _keep_best(self) -> None:
-        if self.rules.max_entries is not None:
-            for row in self.rows()[self.rules.max_entries :]:
-                del self.entries[row.player]
+        if self.rules.max_entries is None:
+            return
+        kept: Counter[int] = Counter()
+        for entry in sorted(self.entries.values(), key=self._position):
+            part = self.rules.partition(entry.player)
+            kept[part] += 1
+            if kept[part] > self.rules.max_entries:
+                del self.entries[entry.player]
 
     def rows(self) -> list[Row]:
         """Everybody, better first, equals by the bytes of their ids."""
-        listed = sorted(self.entries.values(), key=self._position)
+        listed = [*self.shown.values()]
         places = [self.rules.place(entry.values, entry.at) for entry in listed]
         rows = []
         for index, (entry, place) in enumerate(zip(listed, places, strict=True)):
@@ -118,7 +133,7 @@ class Standing:
         row = next((row for row in self.rows() if row.player == player), None)
         if row is None:
             return None
-        total = len(self.entries)
+        total = len(self.shown)
         return PlayerAnswer(row, Fraction(100 * (total - 1 - self._better(row.values)), total), total)
 
     def around(self, player: str, count: int) -> list[Row]:
@@ -131,7 +146,7 @@ class Standing:
     def lookup(self, players: Iterable[str]) -> tuple[list[Row], list[str]]:
         """Rows of those who are there, in rank order; the others, each once, as asked."""
         asked = list(dict.fromkeys(players))
-        missing = [player for player in asked if player not in self.entries]
+        missing = [player for player in asked if player not in self.shown]
         return [row for row in self.rows() if row.player in asked], missing
 
     def scores(self, low: Fraction | None, high: Fraction | None, limit: int) -> tuple[list[Row], int]:
@@ -147,14 +162,14 @@ class Standing:
         """The rank a newcomer with these values would get."""
         place = self.rules.pair_place
         if self.rules.ties == "dense":
-            better = {entry.values for entry in self.entries.values()}
+            better = {entry.values for entry in self.shown.values()}
             return 1 + sum(place(other) < place(values) for other in better)
-        equal = sum(entry.values == values for entry in self.entries.values())
+        equal = sum(entry.values == values for entry in self.shown.values())
         return 1 + self._better(values) + (equal if self.rules.ties == "first" else 0)
 
     def _better(self, values: Values) -> int:
         place = self.rules.pair_place
-        return sum(place(entry.values) < place(values) for entry in self.entries.values())
+        return sum(place(entry.values) < place(values) for entry in self.shown.values())
 
     def percentile(self, percent: Fraction) -> Fraction | None:
         """The score that is level with or ahead of so many percent, None when nobody is there."""
@@ -169,8 +184,8 @@ class Standing:
 
     def distribution(self, bins: int) -> list[Bin]:
         """Bars of equal width from the lowest score to the highest; only the last holds its upper edge."""
-        scores = [reported(entry.values[0]) for entry in self.entries.values()]
-        exact = [entry.values[0] for entry in self.entries.values()]
+        scores = [reported(entry.values[0]) for entry in self.shown.values()]
+        exact = [entry.values[0] for entry in self.shown.values()]
         if not exact:
             return []
         low, high = min(exact), max(exact)

@@ -53,7 +53,7 @@ _WHOLE = ((None, None), (-6, 6), (0, None), (None, 10))
 _NARROW = ((BIG[0] - 511, BIG[0] + 489),)
 _HUGE = ((0, 2**61), (-(2**60), 2**60), *_NARROW)
 _INTEGER, _NUMBER = {"type": "integer"}, {"type": "number"}
-PARTITIONS = (1,)
+PARTITIONS = (1, 1, 3, 4)
 
 _MOMENTS: tuple[int | str | None, ...] = (
     *(None,) * 24,

@@ -1,0 +1,1 @@
+"""Boards that are spread over several parts, held against boards that are not."""
