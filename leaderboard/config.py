@@ -57,6 +57,9 @@ class Settings:
     port: int = 8000
     workers: int = 0  # 0: one a core
     threads: int = 8
+    queue_size: int = 256  # requests that may wait for a thread of a worker; more are answered 503 at once
+    queue_seconds: float = 2.0  # for which they wait; then 503
+    drain_seconds: float = 1.0  # between /readyz turning 503 and the end of accepting, when a worker is told to end
     log_level: str = "info"
     log_format: str = "auto"  # json, plain, or auto: plain on a terminal
 
@@ -70,7 +73,7 @@ class Settings:
             raise ConfigError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not {self.log_level!r}.")
 
     def _check_numbers(self) -> None:
-        for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds"):
+        for name in ("redis_timeout_seconds", "redis_connect_timeout_seconds", "key_cache_seconds", "queue_seconds"):
             if not 0 < getattr(self, name) <= 60:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be above 0 and at most 60.")
         for name in (
@@ -83,12 +86,13 @@ class Settings:
             "max_bulk_items",
             "chunk_items",
             "threads",
+            "queue_size",
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{PREFIX}{name.upper()} must be at least 1.")
         if self.chunk_items > _MOST_CHUNK_ITEMS:  # the store does nothing else meanwhile
             raise ConfigError(f"{PREFIX}CHUNK_ITEMS must be at most {_MOST_CHUNK_ITEMS}.")
-        for name in ("redis_retries", "wait_replicas", "read_staleness_ms", "workers", "port"):
+        for name in ("redis_retries", "wait_replicas", "read_staleness_ms", "workers", "port", "drain_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{PREFIX}{name.upper()} must not be negative.")
         if self.wait_replicas and not 0 < self.wait_timeout_ms < self.redis_timeout_seconds * 1000:

@@ -96,6 +96,17 @@ class Conflict(LeaderboardError):
     code = "conflict"
 
 
+class TooManyRequests(LeaderboardError):
+    """Over a limit; the same request may work in `retry_after` seconds. `headers`: where the caller stands."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, retry_after: int, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+        self.headers = headers
+
+
 class Unavailable(LeaderboardError):
     """Something the service stands on is away; the same request may work in `retry_after` seconds."""
 
@@ -121,6 +132,33 @@ class DatabaseUnavailable(Unavailable):
     """The relational database is away or locked."""
 
     code = "database_unavailable"
+
+
+class Overloaded(Unavailable):
+    """More is asked of this process than it can answer in time."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("There is too much to do; try again.")
+
+
+class NotReady(Unavailable):
+    """This process is about to end: others are to be asked."""
+
+    code = "not_ready"
+
+    def __init__(self) -> None:
+        super().__init__("This process is about to end.")
+
+
+class TooSlow(LeaderboardError):
+    """A request that did not arrive in time."""
+
+    code = "request_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The request did not arrive in time.")
 
 
 class Interrupted(LeaderboardError):

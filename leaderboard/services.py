@@ -1,5 +1,6 @@
 """Wires everything together; the only place that knows all of it, and the only one below the edge with a clock."""
 
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,9 @@ from leaderboard.boards.submissions import Submissions
 from leaderboard.boards.together import Together
 from leaderboard.config import Settings
 from leaderboard.games.access import Access
+from leaderboard.games.limits import GameLimits
 from leaderboard.games.settings import Games
+from leaderboard.limits.keeper import Keeper
 from leaderboard.stats.activity.reading import Activity
 from leaderboard.stats.counters import Counters
 from leaderboard.stats.funnels.reading import Funnels
@@ -58,6 +61,8 @@ class Services:
     database: Database
     access: Access
     games: Games[Calendar]
+    limits: GameLimits
+    keeper: Keeper
     registry: Registry
     submissions: Submissions
     together: Together
@@ -116,6 +121,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         database=database,
         access=Access(store, database, settings.key_cache_seconds),
         games=Games(store, database, Calendar, settings.key_cache_seconds),
+        limits=GameLimits(database, settings),
+        keeper=Keeper(store, _workers(settings), lambda: int(clock().timestamp() * 1000)),
         registry=registry,
         submissions=submissions,
         together=Together(store, submissions),
@@ -123,7 +130,7 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         cold=cold,
         cache=Cache(store, settings.read_staleness_ms),
         changes=Changes(rankings, captures),
-        history=History(store, registry, archive),
+        history=History(store, archive),
         removal=Removal(store, registry, archive, captures),
         plans=Plans(store, settings.idempotency_hours * 3_600_000),
         sealing=Sealing(store, registry, database),
@@ -141,3 +148,8 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         snapshots=Snapshots(store, registry, archive, settings.resolved_snapshot_dir, settings.snapshot_keep),
         housekeeping=Housekeeping(registry, database, copies, settings.archive_kept),
     )
+
+
+def _workers(settings: Settings) -> int:
+    """Web processes of this machine."""
+    return 1 if settings.in_memory else settings.workers or multiprocessing.cpu_count()

@@ -1,7 +1,7 @@
 """Requests with many items, and requests that may come again: what they have in common, whatever the items are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from leaderboard.api.operations import Call
 from leaderboard.api.replies import Answer
 from leaderboard.errors import Forbidden, InvalidInput
 from leaderboard.reports import Marking, Report
-from leaderboard.store.idempotency import Plan, digest_of, request_name
+from leaderboard.store.idempotency import Limited, Plan, digest_of, request_name
 
 _LONGEST_KEY = 200
 _T = TypeVar("_T")
@@ -59,9 +59,14 @@ def marking_of(asked: Asked, key: str, media_type: str, data: bytes, lifetime_ms
 
 
 def carry_out(
-    call: Call, parse: Callable[[Body, datetime], _T], run: Callable[[_T, Plan, Marking | None], dict[str, Any]]
+    call: Call,
+    parse: Callable[[Body, datetime], _T],
+    run: Callable[[_T, Plan, Marking | None], dict[str, Any]],
+    limit: Callable[[_T], Limited] = lambda _: {},
 ) -> Answer:
     """Answers a request with items: `parse` reads them as of a time, `run` makes the answer of them.
+
+    `limit` says which of them are over a limit; a retry goes by what it said the first time.
 
     What cannot be parsed changes nothing. With an Idempotency-Key the plan is kept before anything is done, and the
     answer in its place at the end; who comes again gets that, or what is missing is done as of the first time.
@@ -73,6 +78,7 @@ def carry_out(
     body = Body(media_type == bodies.NDJSON, data)
     parsed = parse(body, call.now)
     plan = Plan(digest_of(media_type.encode(), data, call.request.query_string), call.now, settings.chunk_items)
+    plan = replace(plan, limited=limit(parsed))
     key = call.request.headers.get("Idempotency-Key")
     if key is None:
         return Answer(jsontext.dumps(run(parsed, plan, None)))

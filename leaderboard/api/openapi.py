@@ -26,6 +26,7 @@ _TITLES = {
     413: "Too many bytes or items.",
     415: "A media type, charset or encoding that is not taken.",
     422: "Well-formed, but not acceptable.",
+    429: "Over a limit; try again after `Retry-After` seconds.",
     503: "A store is away; try again after `Retry-After` seconds.",
 }
 _NAME = {"type": "string", "pattern": rf"^{BOARD_NAME.replace(chr(92) + 'Z', '$')}$"}
@@ -44,6 +45,15 @@ _IDEMPOTENCY_KEY = {
     "description": "With the same key and request again within 24 h, nothing is applied twice.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
 }
+
+_NUMBER = {"type": "integer", "minimum": 0}
+_STANDING = {
+    "RateLimit-Limit": {"description": "The most that can be left of the limit told of.", "schema": _NUMBER},
+    "RateLimit-Remaining": {"description": "What is left of it.", "schema": _NUMBER},
+    "RateLimit-Reset": {"description": "Seconds until all of it is there again; in a 429, one.", "schema": _NUMBER},
+    "RateLimit-Policy": {"description": "The limit, such as `6000;w=60`.", "schema": {"type": "string"}},
+}
+_RETRY_AFTER = {"description": "Seconds until it may work.", "required": True, "schema": {**_NUMBER, "minimum": 1}}
 
 
 def document(operations: list[Operation]) -> dict[str, Any]:
@@ -105,13 +115,19 @@ def _responses(operation: Operation) -> dict[str, Any]:
             content: dict[str, Any] = {"application/json": {"schema": schema}}
             content |= {kind: {"schema": {"type": "string"}} for kind in operation.files}
             responses[str(status)]["content"] = content
+        if operation.is_limited:
+            responses[str(status)]["headers"] = _STANDING
     refusals = {401, 422, 503, *operation.refusals}
+    if operation.is_limited:
+        refusals.add(429)
     if operation.server_only:
         refusals.add(403)
     if operation.body is not None:
         refusals |= {400, 413, 415}
     for status in sorted(refusals):
         responses[str(status)] = _problem(status)
+    if operation.is_limited:
+        responses["429"]["headers"] = {"Retry-After": _RETRY_AFTER, **_STANDING}
     return responses
 
 

@@ -5,7 +5,7 @@ say, request ids, ETags.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -18,7 +18,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.routing import BaseConverter
 
 from leaderboard import jsontext
-from leaderboard.api import bodies, problems
+from leaderboard.api import bodies, limiting, problems
 from leaderboard.api.replies import Answer, reply_of
 from leaderboard.boards.definition import Board
 from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -56,6 +56,14 @@ class Call:
     def is_client(self) -> bool:
         """Whether a game client is calling."""
         return self.identity.role != "server"
+
+    def check_limits(self, player: str) -> None:
+        """To be called before a submission is taken up. Raises TooManyRequests."""
+        limiting.check_submission(self.services, self.identity, player)
+
+    def over_limits(self, players: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Which of many submissions are over a limit, by their places, and why."""
+        return limiting.over_limits(self.services, self.identity, players)
 
     def read_body(self, limit: int = BODY_BYTES, media_types: tuple[str, ...] = (bodies.JSON,)) -> tuple[str, bytes]:
         """The media type and the bytes of the body. Raises UnsupportedMedia, TooLarge, UnreadableBody."""
@@ -97,6 +105,16 @@ class Operation:
         return self.method == "POST" and not self.path.endswith("/lookup")
 
     @property
+    def is_read(self) -> bool:
+        """Whether it is one of those that a key's reads are limited by."""
+        return self.method == "GET" or self.path.endswith("/lookup")
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a limit may refuse it."""
+        return self.is_read or (self.method == "POST" and self.path.endswith("/scores"))
+
+    @property
     def rule(self) -> str:
         """The path as Flask writes it."""
         return "/v1" + re.sub(r"\{(\w+)\}", lambda name: f"<{_CONVERTERS[name[1]]}:{name[1]}>", self.path)
@@ -117,6 +135,7 @@ class PlayerConverter(BaseConverter):
 
 def install(app: Flask, operations: list[Operation]) -> None:
     """Routes the operations."""
+    limiting.install(app)
     for operation in operations:
         app.add_url_rule(
             operation.rule,
@@ -176,6 +195,8 @@ def _view_function(operation: Operation) -> Callable[..., Response]:
     def view(**path: str) -> Response:
         wired = services()
         identity = _identify(wired)
+        if operation.is_read:
+            limiting.check_read(wired, identity)
         if operation.server_only and identity.role != "server":
             raise Forbidden("This needs a server key.")
         _check_names(path)

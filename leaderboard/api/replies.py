@@ -14,10 +14,12 @@ STATUSES: dict[type[errors.LeaderboardError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.TooSlow: 408,
     errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.InvalidInput: 422,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
 }
 UNEXPECTED = "Something unexpected happened; the log has it under this request_id."
@@ -101,8 +103,10 @@ def problem_of(error: errors.LeaderboardError, request_id: str) -> Reply:
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
     fields = error.fields if isinstance(error, errors.InvalidInput) else None
     found = problem(status, error.code, error.detail, request_id, fields)
-    more = {}
-    if isinstance(error, errors.Unavailable):
+    more: dict[str, str] = {}
+    if isinstance(error, errors.TooManyRequests):
+        more |= error.headers
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         more["Retry-After"] = str(error.retry_after)
     if status == 401:
         more["WWW-Authenticate"] = 'Bearer realm="leaderboard"'

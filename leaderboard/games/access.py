@@ -2,7 +2,8 @@
 
 The database keeps only a hash of a key. What a key may do is read through two caches, one in the process and one in
 the store, each `key_cache_seconds` short, so that a revoked key is refused everywhere within twice that time even if
-the store was away when it was revoked; revoking also overwrites the store's copy at once.
+the store was away when it was revoked; revoking also overwrites the store's copy at once. While the database is away,
+where nothing can be revoked, a process goes on with what it knows, for a quarter of an hour.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,13 +20,22 @@ import sqlalchemy as sa
 from leaderboard import jsontext
 from leaderboard.archive.database import Database
 from leaderboard.archive.tables import api_keys, games
-from leaderboard.errors import InvalidInput, LeaderboardError, NotFound, StoreUnavailable, Unauthenticated
+from leaderboard.errors import (
+    DatabaseUnavailable,
+    InvalidInput,
+    LeaderboardError,
+    NotFound,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from leaderboard.store import keys as names
 from leaderboard.store.connection import Store, translated
 
 ROLES = ("server", "client")
 GAME_NAME = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 _MOST_CACHED = 50_000
+_TRUSTED_SECONDS = 900.0  # how long a key is taken for what it was while the database is away
+_AWAY_SECONDS = 5.0  # after which a database that was away is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,15 @@ class Identity:
     key_id: str
     game: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was looked up, by the monotonic clock."""
+
+    identity: Identity
+    looked_up_at: float
+    until: float  # when it is to be looked up again
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +81,42 @@ class Access:
         self._database = database
         self._cache_seconds = cache_seconds
         self._monotonic = monotonic
-        self._cached: dict[str, tuple[float, Identity]] = {}
+        self._cached: dict[str, _Known] = {}
+        self._is_away = False  # the database, as far as is known
 
     def identify(self, key: str) -> Identity:
-        """Who a key belongs to. Raises Unauthenticated, DatabaseUnavailable."""
-        key_hash = _hash(key)
-        until, identity = self._cached.get(key_hash, (0.0, None))
-        if identity is None or self._monotonic() >= until:
-            self._cached.pop(key_hash, None)
+        """Who a key belongs to; while the database is away, who it did a while ago.
+
+        Raises Unauthenticated, DatabaseUnavailable.
+        """
+        key_hash, now = _hash(key), self._monotonic()
+        known = self._cached.get(key_hash)
+        if known is not None and now < known.until:
+            return known.identity
+        if known is not None and self._is_away:  # one finds out whether it is back, and the others do not wait for that
+            self._cached[key_hash] = replace(known, until=now + _AWAY_SECONDS)
+        try:
             identity = self._look_up(key_hash)
-            if len(self._cached) >= _MOST_CACHED:
-                self._cached.clear()
-            self._cached[key_hash] = (self._monotonic() + self._cache_seconds, identity)
+        except Unauthenticated:
+            self._cached.pop(key_hash, None)
+            raise
+        except DatabaseUnavailable:
+            self._is_away = True
+            if known is None or now >= known.looked_up_at + _TRUSTED_SECONDS:
+                self._cached.pop(key_hash, None)
+                raise
+            self._cached[key_hash] = replace(known, until=self._monotonic() + _AWAY_SECONDS)
+            return known.identity
+        if len(self._cached) >= _MOST_CACHED:
+            self._cached.clear()
+        now = self._monotonic()
+        self._cached[key_hash] = _Known(identity, now, now + self._cache_seconds)
         return identity
 
     def known(self, key: str) -> Identity | None:
         """The same without asking anybody: None where this process would have to look."""
-        until, identity = self._cached.get(_hash(key), (0.0, None))
-        return identity if self._monotonic() < until else None
+        known = self._cached.get(_hash(key))
+        return known.identity if known is not None and self._monotonic() < known.until else None
 
     def create_key(self, game: str, role: str, now: datetime) -> str:
         """Makes a key, and the game if need be. Raises InvalidInput."""
@@ -125,36 +162,39 @@ class Access:
     def _look_up(self, key_hash: str) -> Identity:
         try:
             kept = self._store.glance(names.auth(key_hash))
-        except StoreUnavailable:
-            kept = None
-        if kept is None:
-            kept = self._read_through(key_hash)
-        if kept == b"null":
+        except StoreUnavailable:  # who cannot be asked is not told either, which could take far longer
+            identity = self._read(key_hash)
+        else:
+            identity = self._read_through(key_hash) if kept is None else _decode(kept)
+        if identity is None:
             raise Unauthenticated("This key is not known, or was revoked.", code="invalid_key")
-        key_id, game, role = jsontext.loads(kept)
-        return Identity(key_id, game, role)
+        return identity
 
-    def _read_through(self, key_hash: str) -> bytes:
+    def _read_through(self, key_hash: str) -> Identity | None:
+        identity = self._read(key_hash)
+        if identity is not None:
+            with suppress(LeaderboardError):
+                self._remember(key_hash, identity)
+        return identity
+
+    def _read(self, key_hash: str) -> Identity | None:
         query = sa.select(api_keys).where(api_keys.c.hash == key_hash)
         with self._database.begin() as connection:
             row = connection.execute(query).one_or_none()
+        self._is_away = False
         if row is None or row.revoked_at is not None:
-            return b"null"
-        identity = Identity(row.id, row.game, row.role)
-        try:
-            return self._remember(key_hash, identity)
-        except LeaderboardError:
-            return _encode(identity)
+            return None
+        return Identity(row.id, row.game, row.role)
 
-    def _remember(self, key_hash: str, identity: Identity | None) -> bytes:
-        value = _encode(identity)
+    def _remember(self, key_hash: str, identity: Identity | None) -> None:
+        value = jsontext.dumps(identity and [identity.key_id, identity.game, identity.role])
         with translated():
             self._store.client.set(names.auth(key_hash), value, px=int(self._cache_seconds * 1000))
-        return value
 
 
-def _encode(identity: Identity | None) -> bytes:
-    return jsontext.dumps(identity and [identity.key_id, identity.game, identity.role])
+def _decode(kept: bytes) -> Identity | None:
+    parts = jsontext.loads(kept)
+    return None if parts is None else Identity(*parts)
 
 
 def _hash(key: str) -> str:

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from leaderboard.api.limiting import PASSED
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,6 +23,11 @@ WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _DISCONNECT = "http.disconnect"
 _BUFFER = 64 * 1024
+_ACTION_THREADS = 4
+# Each in a thread of its own: when the store hangs, so may all threads that answer requests, and an orchestrator would
+# take a process that has no answer to these for a dead one.
+_PROBES = (b"/healthz", b"/readyz", b"/metrics")
+_PLAIN = ("GET", "HEAD")  # nobody waits for a body of theirs
 
 
 class Bridge:
@@ -29,21 +36,30 @@ class Bridge:
     def __init__(self, app: WSGIApp, threads: int) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        self._actions = ThreadPoolExecutor(_ACTION_THREADS, thread_name_prefix="actions")
+        self._probes = {path: ThreadPoolExecutor(1, thread_name_prefix="probe") for path in _PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, first: Message | None = None) -> None:
         """Answers one request; `first` is a message of it that was received already."""
         exchange = _Exchange(asyncio.get_running_loop(), scope, receive, send, first)
-        whole = await exchange.loop.run_in_executor(self._threads, exchange.run, self._app)
+        threads = self._probes[scope["raw_path"]] if is_probe(scope) else self._threads
+        whole = await exchange.loop.run_in_executor(threads, exchange.run, self._app)
         for message in whole:
             await send(message)
 
     async def run(self, action: Callable[[], None]) -> None:
-        """Does something in one of the threads."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, action)
+        """Does something short in a thread that no request is answered in."""
+        await asyncio.get_running_loop().run_in_executor(self._actions, action)
 
     def close(self) -> None:
         """Takes no more requests. Those that run have had their time by now; the loop that calls this does not wait."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._actions, *self._probes.values()):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def is_probe(scope: Scope) -> bool:
+    """Whether a request has a thread of its own."""
+    return scope["raw_path"] in _PROBES and scope["method"] in _PLAIN
 
 
 class _Exchange:
@@ -153,6 +169,8 @@ def environ(scope: Scope, body: io.BufferedIOBase) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
+    if PASSED in scope:
+        found[PASSED] = scope[PASSED]
     if scope.get("client"):
         found["REMOTE_ADDR"] = scope["client"][0]
         found["REMOTE_PORT"] = str(scope["client"][1])

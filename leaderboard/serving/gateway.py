@@ -6,15 +6,20 @@ from typing import Any
 
 import structlog
 
+from leaderboard.api.limiting import PASSED
 from leaderboard.api.replies import UNEXPECTED, Found, Reply, problem, problem_of
-from leaderboard.errors import StoreUnavailable
+from leaderboard.errors import LeaderboardError, NotReady, Overloaded, TooSlow, Unavailable
 from leaderboard.metrics import Meters
-from leaderboard.serving.bridge import Bridge, Receive, Scope, Send
-from leaderboard.serving.lane import Hot, Lane, Taken, UnknownKey
+from leaderboard.serving.bridge import Bridge, Message, Receive, Scope, Send, is_probe
+from leaderboard.serving.hot import Hot, headers_of, request_id_of
+from leaderboard.serving.intake import Intake, Turns, hurried
+from leaderboard.serving.lane import Lane, Taken, UnknownKey
 
 _WITHOUT_BODY = ("GET", "HEAD")
 _log = structlog.get_logger(__name__)
 _REPORT_SECONDS = 1.0
+_SLACK_BYTES = 64 * 1024  # that packing may add to a body
+_MOST_HELD = 16  # of the longest bodies, at the same time
 _OUTCOMES = ("hits", "misses", "waits", "early", "stale")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
@@ -26,8 +31,13 @@ class Gateway:
         """`app`: Flask's, with the services in its `extensions`."""
         services = app.extensions["leaderboard"]
         self.lane = Lane(services, loop)
-        self._bridge = Bridge(app, services.settings.threads)
+        settings = services.settings
+        self.is_ending = False  # then nobody is to send it more, see `/readyz`
+        self._bridge = Bridge(app, settings.threads)
+        self._turns = Turns(settings.threads, settings.queue_size, settings.queue_seconds)
+        self._intake = Intake(settings.max_body_bytes + _SLACK_BYTES, _MOST_HELD * settings.max_body_bytes)
         self._cache = services.cache
+        self._keeper = services.keeper
         self._loop = loop
         self._long = 0  # requests that Flask answered
         self._meters = Meters()
@@ -37,33 +47,63 @@ class Gateway:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        first, body = None, None
-        if scope["method"] not in _WITHOUT_BODY and not _holds_back(scope):
+        first: Message | None = None
+        try:
+            if scope["method"] in _WITHOUT_BODY or _holds_back(scope):
+                await self._answer(scope, hurried(receive, 0), send, None)
+                return
             first = await receive()  # mostly it is all of the body, and there already
-            if first["type"] == "http.request" and not first.get("more_body"):
-                body = first.get("body", b"")
+            if not first.get("more_body"):
+                await self._answer(scope, receive, send, first)
+                return
+            first = await self._intake.rest(first, receive)
+            try:
+                await self._answer(scope, hurried(receive, len(first.get("body", b""))), send, first)
+            finally:
+                self._intake.release(first)
+        except (Overloaded, TooSlow) as error:
+            await _refuse(error, scope, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message | None) -> None:
+        """Answers a request whose body is in `first`, or is to be received. Raises Overloaded."""
+        if self.is_ending and scope["raw_path"] == b"/readyz":
+            await _refuse(NotReady(), scope, send)
+            return
+        body = None if first is None or first.get("more_body") else first.get("body")
         taken = self.lane.take(scope, body)
         if isinstance(taken, UnknownKey):
             await self._bridge.run(taken.look_up)
             taken = self.lane.take(scope, body)
         if isinstance(taken, Taken):
             found = taken.found
-            reply = found if isinstance(found, Reply) else await _reply(taken.hot, found)
+            reply = found if found is None or isinstance(found, Reply) else await _reply(taken.hot, found)
             if reply is not None:
                 self.lane.answered += 1
                 await _send_reply(taken.hot, reply, send)
                 return
+            if taken.hot.standing is not None:
+                scope[PASSED] = taken.hot.standing
         self._long += 1
-        await self._bridge(scope, receive, send, first)
+        if is_probe(scope):
+            await self._bridge(scope, receive, send, first)
+            return
+        await self._turns.take()
+        try:
+            await self._bridge(scope, receive, send, first)
+        finally:
+            self._turns.give_back()
 
     def _report(self) -> None:
         lane, tops, shared = self.lane.figures(), self.lane.tops.figures, self._cache.figures
+        limits = self._keeper.figures
         reads = {"memory": tops.hits, "store": tops.misses, "early": tops.early, "stale": tops.stale}
         self._meters.bring(
             {("top_reads", source): count for source, count in reads.items()}
             | {("shared_reads", name): getattr(shared, name) for name in _OUTCOMES}
             | {("top_age", ""): tops.age_seconds, ("ways", "long"): self._long}
             | {("building", ""): shared.building_seconds}
+            | {("limit_refusals", name): count for name, count in limits.refusals.items()}
+            | {("limit_asks", ""): limits.asked, ("limit_alone", ""): limits.alone}
             | lane
         )
         self._timer = self._loop.call_later(_REPORT_SECONDS, self._report)
@@ -82,7 +122,7 @@ async def _reply(hot: Hot, coming: Exception | Awaitable[Found]) -> Reply | None
         found = error
     if not isinstance(found, Exception):
         return found
-    if isinstance(found, StoreUnavailable):
+    if isinstance(found, Unavailable):
         _log.warning("unavailable", detail=found.detail, cause=repr(found.__cause__), request_id=hot.request_id)
         return problem_of(found, hot.request_id)
     _log.error("unexpected error", exc_info=found, request_id=hot.request_id)
@@ -94,9 +134,22 @@ async def _send_reply(hot: Hot, reply: Reply, send: Send) -> None:
     if if_none_match is not None:
         reply = reply.unless(if_none_match.decode("latin-1"))
     headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    if hot.standing is not None:
+        headers += hot.standing.raw_headers
     headers += [(b"x-request-id", hot.request_id.encode()), _NOSNIFF]
     if reply.status != 304:
         headers.append((b"content-length", b"%d" % len(reply.body)))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _refuse(error: LeaderboardError, scope: Scope, send: Send) -> None:
+    request_id = request_id_of(headers_of(scope) or {})
+    reply = problem_of(error, request_id)
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers += [(b"content-length", b"%d" % len(reply.body)), (b"x-request-id", request_id.encode()), _NOSNIFF]
+    if isinstance(error, TooSlow):
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 

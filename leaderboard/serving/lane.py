@@ -6,31 +6,26 @@ wrong. Requests of the same moment share script calls and round trips.
 """
 
 import asyncio
-import random
 import re
 from collections.abc import Awaitable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
-
-from marshmallow import Schema
+from urllib.parse import unquote_to_bytes
 
 from leaderboard.api import bulk, rankings, scores, views
-from leaderboard.api.operations import BODY_BYTES, Call, Operation, load
+from leaderboard.api.operations import BODY_BYTES, Call, Operation
 from leaderboard.api.replies import Answer, Found, Reply, reply_of
 from leaderboard.boards import items
-from leaderboard.boards.definition import Board
-from leaderboard.boards.together import Order
+from leaderboard.boards.together import Order, Outcome
 from leaderboard.boards.windows import Window
-from leaderboard.errors import BoardsChanged, LeaderboardError, StoreUnavailable
+from leaderboard.errors import BoardsChanged, LeaderboardError, Overloaded, StoreUnavailable
 from leaderboard.fields import check_player
-from leaderboard.games.access import Access
 from leaderboard.services import Services
 from leaderboard.serving.bridge import Scope
 from leaderboard.serving.combining import Combiner
+from leaderboard.serving.hot import Hot, headers_of, query_of, request_id_of
+from leaderboard.serving.limiting import Limiting
 from leaderboard.serving.tops import Key, Tops
 from leaderboard.store.steps import Steps, finish_together
 
@@ -38,10 +33,6 @@ _PREFIX = b"/v1/boards/"
 _MOST_TOGETHER = 64
 _MOST_WAITING = 4096  # of either kind; beyond it is better to say so at once
 _PLAIN_QUERY = re.compile(rb"[A-Za-z0-9_=&.,:-]*")
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
-_HEADERS = frozenset(
-    b"authorization content-type content-encoding idempotency-key if-none-match cache-control x-request-id".split()
-)
 _READS = {
     b"top": "/boards/{board}/top",
     b"rank": "/boards/{board}/rank",
@@ -59,19 +50,6 @@ _OPERATIONS = {name: _operation("GET", path) for name, path in _READS.items()}
 
 
 @dataclass(slots=True)
-class Hot:
-    """A request that may go the short way."""
-
-    operation: Operation
-    call: Call
-    board: Board
-    target: str  # the path, decoded
-    query: bytes
-    headers: dict[bytes, bytes]
-    request_id: str
-
-
-@dataclass(slots=True)
 class _Submit:
     hot: Hot
     order: Order
@@ -82,20 +60,20 @@ class Taken:
     """A request that goes the short way, and its reply, there or to come; None sends it the long way after all."""
 
     hot: Hot
-    found: Reply | Exception | Awaitable[Found]
+    found: Found | Awaitable[Found]
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownKey:
-    """A request that may go the short way once its key is looked up, which is no work for the loop."""
+    """A request that may go the short way once its key and its limits are looked up, which is no work for the loop."""
 
-    access: Access
+    services: Services
     key: str
 
     def look_up(self) -> None:
         """To be called in a thread that may wait."""
         with suppress(LeaderboardError):
-            self.access.identify(self.key)
+            self.services.limits.of(self.services.access.identify(self.key).game)
 
 
 class Lane:
@@ -112,6 +90,7 @@ class Lane:
         staleness = services.settings.read_staleness_ms / 1000
         self.tops = Tops(staleness, loop.time)
         self._keeps_tops = staleness > 0
+        self._limiting = Limiting(services.keeper, loop)
         self.answered = 0  # requests that went this way to their end
 
     def take(self, scope: Scope, body: bytes | None) -> "Taken | UnknownKey | None":
@@ -144,27 +123,47 @@ class Lane:
 
     def close(self) -> None:
         """Waits for what was taken."""
+        self._limiting.close()
         self._reads.close()
         self._writes.close()
 
     def _answer_read(self, hot: Hot, raw_path: bytes, *, is_top: bool) -> "Taken":
-        if not is_top or not self._keeps_tops:
-            return Taken(hot, self._ask(hot))
+        refusal = self._limiting.check_read(hot)
+        if refusal is None or isinstance(refusal, Reply):
+            return Taken(hot, refusal or self._reading(hot, raw_path, is_top=is_top))
+        return Taken(hot, self._reading_after(refusal, hot, raw_path, is_top=is_top))
+
+    async def _reading_after(
+        self, coming: Awaitable[Reply | None], hot: Hot, raw_path: bytes, *, is_top: bool
+    ) -> Found:
+        refusal = await coming
+        if refusal is not None:
+            return refusal
+        found = self._reading(hot, raw_path, is_top=is_top)
+        return await found if isinstance(found, Awaitable) else found
+
+    def _reading(self, hot: Hot, raw_path: bytes, *, is_top: bool) -> Found | Awaitable[Found]:
+        try:
+            return self._ask_for_top(hot, raw_path) if is_top and self._keeps_tops else self._ask(hot)
+        except (LeaderboardError, ValueError):
+            return None
+
+    def _ask_for_top(self, hot: Hot, raw_path: bytes) -> Found | Awaitable[Found]:
         key = hot.call.game, raw_path, hot.query, hot.board.rev
         if b"no-cache" in hot.headers.get(b"cache-control", b"").lower():
-            return Taken(hot, self._built_for(hot, key, _true_until(hot.call)))
+            return self._built_for(hot, key, _true_until(hot.call))
         kept = self.tops.get(key, hot.call.now)
         if kept is None:
-            return Taken(hot, self.tops.wait(key, _true_until(hot.call), lambda: self._ask(hot)))
+            return self.tops.wait(key, _true_until(hot.call), lambda: self._ask(hot))
         if self.tops.is_due(key):
             self.tops.refresh(key, _true_until(hot.call), lambda: self._ask(hot))
-        return Taken(hot, kept)
+        return kept
 
     def _ask(self, hot: Hot) -> Awaitable[Found]:
         if not self._reads.is_full:
             return self._reads.put(hot)
         refused: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
-        refused.set_result(_overloaded())
+        refused.set_result(Overloaded())
         return refused
 
     async def _built_for(self, hot: Hot, key: Key, ends: datetime | None) -> Found:
@@ -179,11 +178,11 @@ class Lane:
         submit = self._submit(hot, body)
         if submit is None:
             return None
-        return Taken(hot, _overloaded() if self._writes.is_full else self._writes.put(submit))
+        return Taken(hot, Overloaded() if self._writes.is_full else self._writes.put(submit))
 
     def _hot(self, scope: Scope, operation: Operation, board: bytes, player: bytes) -> "Hot | UnknownKey | None":
         """The request as the views take it. Raises LeaderboardError, ValueError."""
-        headers = _headers(scope)
+        headers = headers_of(scope)
         query: bytes = scope["query_string"]
         if headers is None or _PLAIN_QUERY.fullmatch(query) is None or b"%" in board:
             return None
@@ -191,8 +190,9 @@ class Lane:
         if scheme != "Bearer" or not key:
             return None
         identity = self._services.access.known(key)
-        if identity is None:
-            return UnknownKey(self._services.access, key)
+        rules = None if identity is None else self._services.limits.known(identity.game)
+        if identity is None or rules is None:
+            return UnknownKey(self._services, key)
         found = self._services.registry.known(identity.game, board.decode("ascii"))
         if found is None:
             return None
@@ -200,9 +200,9 @@ class Lane:
         if player:
             path["player"] = unquote_to_bytes(player).decode()
             check_player(path["player"])
-        asked = _query_of(operation.query, query)
+        asked = query_of(operation.query, query)
         call = Call(self._services, identity, self._services.clock(), None, asked, path, found)
-        return Hot(operation, call, found, scope["path"], query, headers, _request_id(headers))
+        return Hot(operation, call, found, scope["path"], query, headers, request_id_of(headers), rules)
 
     def _submit(self, hot: Hot, body: bytes) -> _Submit | None:
         headers, call = hot.headers, hot.call
@@ -220,17 +220,11 @@ class Lane:
         return _Submit(hot, Order(hot.board, submission, ranks, call.is_client, marking))
 
     def _write(self, submits: Sequence[_Submit]) -> list[Found]:
-        results = self._services.together.submit([one.order for one in submits], self._services.clock())
-        replies: list[Found] = []
-        for one, result in zip(submits, results, strict=True):
-            if result is None:
-                replies.append(None)
-            elif isinstance(result, Exception):
-                replies.append(result)
-            else:
-                answer = Answer(scores.submit_document(one.order.submission, result))
-                replies.append(reply_of(answer, "POST", one.hot.target, one.hot.query))
-        return replies
+        refusals = self._limiting.check_submissions([(one.hot, one.order.submission.player) for one in submits])
+        going = [one for one, refusal in zip(submits, refusals, strict=True) if refusal is None]
+        results = self._services.together.submit([one.order for one in going], self._services.clock())
+        replies = iter(_submitted(one, result) for one, result in zip(going, results, strict=True))
+        return [next(replies) if refusal is None else refusal for refusal in refusals]
 
     def _read(self, hots: Sequence[Hot]) -> list[Found]:
         # All of them are here before the first is read, so who asks the same may have the same: as of the latest of
@@ -240,6 +234,13 @@ class Lane:
         found = finish_together(self._services.store, [_steps(one) for one in asked.values()])
         made = {key: _found(one, answer) for (key, one), answer in zip(asked.items(), found, strict=True)}
         return [made[one.call.game, one.target, one.query] for one in hots]
+
+
+def _submitted(submit: _Submit, result: Outcome) -> Found:
+    if result is None or isinstance(result, Exception):
+        return result
+    answer = Answer(scores.submit_document(submit.order.submission, result))
+    return reply_of(answer, "POST", submit.hot.target, submit.hot.query)
 
 
 def _found(hot: Hot, answer: Answer | Exception) -> Found:
@@ -265,35 +266,3 @@ def _true_until(call: Call) -> datetime | None:
 
 def _is_away(found: Found) -> bool:
     return isinstance(found, StoreUnavailable)
-
-
-def _overloaded() -> StoreUnavailable:
-    return StoreUnavailable("There is too much to do; try again.")
-
-
-def _headers(scope: Scope) -> dict[bytes, bytes] | None:
-    """The headers that matter; None where one of them comes twice."""
-    found: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in _HEADERS:
-            if name in found:
-                return None
-            found[name] = value
-    return found
-
-
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id")
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given.decode("ascii")
-    return f"{random.getrandbits(64):016x}"
-
-
-@lru_cache(maxsize=10_000)
-def _query_of(schema: type[Schema], query: bytes) -> Any:
-    """What a query asks. Raises LeaderboardError, ValueError."""
-    pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True)
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("given twice")
-    return load(schema(), values)

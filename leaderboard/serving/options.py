@@ -17,7 +17,8 @@ def of(settings: Settings) -> dict[str, Any]:
         "asgi_lifespan": "off",
         "keepalive": 30,
         "timeout": 60,
-        "graceful_timeout": 15,
+        "graceful_timeout": int(15 + settings.drain_seconds),
+        "worker_connections": 10_000,
         "loglevel": "warning",
         "limit_request_line": 8190,  # a player's id of 128 characters, percent-encoded, is up to 1.5 KB
         "control_socket_disable": True,

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from leaderboard.api.replies import Found, Reply
-from leaderboard.errors import StoreUnavailable
+from leaderboard.errors import Unavailable
 
 Key = tuple[str, bytes, bytes, str]  # game, path, query, and the board's rev as far as it is known
 Build = Callable[[], Awaitable[Found]]
@@ -92,7 +92,7 @@ class Tops:
             if not flight.done():  # the store hangs; whoever builds goes on trying
                 return self._served_stale(key, ends)
         found = await asyncio.shield(flight)
-        return self._served_stale(key, ends) or found if isinstance(found, StoreUnavailable) else found
+        return self._served_stale(key, ends) or found if isinstance(found, Unavailable) else found
 
     def now(self) -> float:
         """Its clock."""

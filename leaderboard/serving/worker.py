@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -21,12 +22,18 @@ import gunicorn_h1c
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from leaderboard.api.replies import UNEXPECTED
+from leaderboard.errors import TooSlow
 from leaderboard.serving.gateway import Gateway
 
 _MOMENT_SECONDS = 0.00005
 _BEAT_SECONDS = 1.0
+_TICK_SECONDS = 0.05
 _PAUSE_SECONDS = 0.2
 _TOO_MANY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_HEADER_SECONDS = 10.0  # for the first request of a connection; for a further one it is gunicorn's keepalive
+_READING_SECONDS = 30.0  # within which a client takes some of an answer that does not fit into the socket
+_DETAILS = {408: TooSlow().detail, 500: UNEXPECTED}
 _ENDINGS = (signal.SIGTERM, signal.SIGQUIT)
 
 
@@ -72,11 +79,36 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
 
     def connection_made(self, transport: Any) -> None:
         self.worker.peers.add(self)
+        self._impatience: asyncio.TimerHandle | None = None
         super().connection_made(transport)
+        self._wait_at_most(_HEADER_SECONDS, self._give_up_first)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.peers.discard(self)
+        self._wait_no_more()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_at_most(_READING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._wait_no_more()
+        super().resume_writing()
+
+    def _wait_at_most(self, seconds: float, otherwise: Callable[[], None]) -> None:
+        self._wait_no_more()
+        self._impatience = self.worker.loop.call_later(seconds, otherwise)
+
+    def _wait_no_more(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
+
+    def _give_up_first(self) -> None:
+        if self._awaiting_request and self.req_count <= 1:
+            self._send_error_response(408, "")
+            self._keepalive_timeout()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -89,13 +121,13 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
             self._keepalive_timeout()
 
     def _send_error_response(self, status: int, _message: str, extra_headers: Any = ()) -> None:
-        code = "internal_error" if status == 500 else "malformed_request"
+        code = {408: "request_timeout", 500: "internal_error"}.get(status, "malformed_request")
         title = HTTPStatus(status).phrase
         problem = {
             "type": f"urn:leaderboard:problem:{code}",
             "title": title,
             "status": status,
-            "detail": "The server could not read this as an HTTP request it takes.",
+            "detail": _DETAILS.get(status, "The server could not read this as an HTTP request it takes."),
             "code": code,
             "request_id": secrets.token_hex(8),
         }
@@ -141,15 +173,21 @@ class Door:
         if self._opening:
             await asyncio.wait(self._opening)
 
+    def _pause(self) -> None:
+        self._worker.loop.remove_reader(self._listener.fileno())
+        self._worker.loop.call_later(_PAUSE_SECONDS, self._open_up)
+
     def _accept(self) -> None:
+        if self._worker.nr_conns >= self._worker.worker_connections:
+            self._pause()  # the others wait in the kernel's queue, or find another worker
+            return
         if self._worker.nr_conns:
             time.sleep(_MOMENT_SECONDS * min(self._worker.nr_conns, 4))
         try:
             connection, _ = self._listener.accept()
         except OSError as error:
             if error.errno in _TOO_MANY:  # the listener stays readable, and looking at once would take all of a core
-                self._worker.loop.remove_reader(self._listener.fileno())
-                self._worker.loop.call_later(_PAUSE_SECONDS, self._open_up)
+                self._pause()
             return  # or another worker was first, or the client is gone
         connection.setblocking(False)  # noqa: FBT003
         if connection.family != socket.AF_UNIX:
@@ -171,11 +209,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.peers: set[Protocol] = set()
+        self.drain_seconds = 0.0
         self._ending = asyncio.Event()
 
     def load_wsgi(self) -> None:
         self.wsgi = self.app.wsgi()
         self.asgi = Gateway(self.wsgi, self.loop)
+        self.drain_seconds = self.wsgi.extensions["leaderboard"].settings.drain_seconds
         # What is there by now stays; to look through all of it would stop the worker for 40 ms each time.
         gc.collect()
         gc.freeze()
@@ -197,12 +237,21 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             self.notify()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _BEAT_SECONDS)
+        await self._say_so()
         for door in self.servers:
             door.close()
         for peer in list(self.peers):
             peer.close_if_idle()
         await self._shutdown()
         self.asgi.close()
+
+    async def _say_so(self) -> None:
+        """Answers on for a moment, but on `/readyz` that others are to be asked."""
+        self.asgi.is_ending = True
+        end = self.loop.time() + self.drain_seconds
+        while self.loop.time() < end and not self._quick_shutdown:
+            self.notify()
+            await asyncio.sleep(min(_TICK_SECONDS, self.drain_seconds))
 
     def handle_exit_signal(self) -> None:
         super().handle_exit_signal()

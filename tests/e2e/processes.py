@@ -22,11 +22,11 @@ def run(data_dir: Path, *args: str, check: bool = True, stdin: bytes | None = No
     return result
 
 
-def begin(data_dir: Path, *args: str) -> subprocess.Popen[str]:
+def begin(data_dir: Path, *args: str, drain_seconds: float = 0) -> subprocess.Popen[str]:
     """One command, left running."""
     return subprocess.Popen(
         [*COMMAND, *args],
-        env=_env(data_dir),
+        env={**_env(data_dir), "LEADERBOARD_DRAIN_SECONDS": str(drain_seconds)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,9 +35,9 @@ def begin(data_dir: Path, *args: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def serving(data_dir: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(data_dir: Path, *args: str, drain_seconds: float = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`leaderboard serve` on a free port: the process and its address, once it is ready."""
-    process = begin(data_dir, "serve", "--port", "0", *args)
+    process = begin(data_dir, "serve", "--port", "0", *args, drain_seconds=drain_seconds)
     try:
         yield process, await_ready(process)
     finally:

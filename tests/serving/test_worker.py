@@ -33,7 +33,7 @@ def door(error: OSError) -> tuple[Door, FakeLoop]:
     loop, listener = FakeLoop(), mock.Mock(spec=socket.socket)
     listener.fileno.return_value = 3
     listener.accept.side_effect = error
-    return Door(mock.Mock(loop=loop, nr_conns=0), listener, None), loop
+    return Door(mock.Mock(loop=loop, worker_connections=99, nr_conns=0), listener, None), loop
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(), ConnectionAbortedError()])
@@ -49,6 +49,17 @@ def test_with_too_many_files_open_it_looks_again_after_a_while(code: int) -> Non
     _, loop = door(OSError(code, "too many"))
     loop.readers[3]()
     assert loop.readers == {}
+    for callback in loop.later:
+        callback()
+    assert list(loop.readers) == [3]
+
+
+def test_a_worker_with_as_many_connections_as_it_may_have_leaves_the_others() -> None:
+    accepting, loop = door(OSError(errno.EMFILE, "not asked"))
+    accepting._worker.nr_conns = 99
+    loop.readers[3]()
+    assert loop.readers == {}
+    accepting._listener.accept.assert_not_called()  # type: ignore[attr-defined]
     for callback in loop.later:
         callback()
     assert list(loop.readers) == [3]
