@@ -24,6 +24,7 @@ from leaderboard.store.folding import fold
 _READY_SECONDS = 330.0
 _POLL_SECONDS = 0.05
 _WATCH_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0  # between two attempts to start a store that cannot be
 _log = structlog.get_logger(__name__)
 
 
@@ -89,16 +90,22 @@ class _Kept:
                 self._store.stop()
 
     def _watch(self) -> None:
-        while not self._ending.wait(_WATCH_SECONDS):
+        pause = _WATCH_SECONDS
+        while not self._ending.wait(pause):
             with self._lock:
                 if self._ending.is_set() or self._store.is_running():
                     continue
-                _log.error("the store died; starting it again")
-                self._store.stop()
-                try:
-                    self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
-                except EmbeddedStoreError as error:
-                    _log.error("the store cannot be started", reason=error.detail)
+                pause = _WATCH_SECONDS if self._start_again() else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _start_again(self) -> bool:
+        _log.error("the store died; starting it again")
+        self._store.stop()
+        try:
+            self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
+        except EmbeddedStoreError as error:
+            _log.error("the store cannot be started", reason=error.detail)
+            return False
+        return True
 
 
 def _import_app() -> None:
@@ -152,8 +159,9 @@ def _end_gracefully_on_ctrl_c(_arbiter: Any) -> None:
 
 
 def _begin_worker(worker: Any, *, demo: bool, jobs: Any) -> None:
-    # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends Ctrl-C to every process; the workers end when the arbiter says so, their requests finished. Then
+    # nobody else is to take over, so there is nothing to wait for.
+    signal.signal(signal.SIGINT, lambda *_: setattr(worker, "drain_seconds", 0.0))
     if jobs is not None:
         jobs.begin(worker.wsgi.extensions["leaderboard"])
     if worker.age == 1:
