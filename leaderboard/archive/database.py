@@ -44,7 +44,11 @@ class Database:
         if url.get_backend_name() == "sqlite":
             sa.event.listen(engine, "connect", _tune_sqlite)
         database = cls(engine)
-        database.migrate()
+        try:
+            database.migrate()
+        except BaseException:
+            database.close()
+            raise
         return database
 
     @contextmanager

@@ -38,7 +38,8 @@ class Sheet:
     @contextmanager
     def together(self) -> Iterator[None]:
         """All calls in the block are of one moment, in one transaction."""
-        with self._open() as self._opened:
+        with self._open() as opened:
+            self._opened = opened
             try:
                 yield
             finally:

@@ -11,17 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from leaderboard.boards.gathering import Answer, Ask, Row, Whole, flat, outermost, rows_of
+from leaderboard.boards.counting import merged_analysis, merged_counts, merged_spread
+from leaderboard.boards.gathering import Answer, Ask, Row, Whole, flat, rows_of
 from leaderboard.boards.partitioning import part_of
-from leaderboard.boards.selecting import Range, Samples, Selection
-from leaderboard.boards.views import Stamp, View, call, key_text
-from leaderboard.errors import StoreUnavailable
+from leaderboard.boards.views import Stamp, View, call
 from leaderboard.store.scripts import Call
 from leaderboard.store.steps import Steps
-
-_SAMPLES = 256  # of all parts in a round, which leaves about one of a hundred keys to look at in the next
-_FEWEST_SAMPLES = 32  # of each part
-_MOST_ROUNDS = 30  # some five are enough where nothing changes
 
 
 def answered(ask: Ask, view: View, asked: Call) -> Steps[Answer]:
@@ -56,8 +51,7 @@ def _pages(whole: Whole, count: int, asked: Callable[[int], Sequence[Any]]) -> S
     Players are spread evenly, so a little more than its share is asked of each part; then, of those that had all of
     theirs among the first and may have more, as many as could be.
     """
-    share = count / len(whole.views)
-    few = min(count, math.ceil(share + 3 * math.sqrt(share)) + 3)
+    few = _few(count, len(whole.views))
     answers = yield from whole.all(*asked(few))
     asked_for = [few] * len(answers)
     while True:
@@ -74,8 +68,18 @@ def _pages(whole: Whole, count: int, asked: Callable[[int], Sequence[Any]]) -> S
         views = [whole.views[n] for n in lacking]
         more = yield from whole.ask([(part, call(script, part, *args)) for part in views])
         for n, answer in zip(lacking, more, strict=True):
-            stamp = replace(answer[0], version=answers[n][0].version)
-            answers[n], asked_for[n] = (stamp, *answer[1:]), count
+            answers[n], asked_for[n] = _of_first(answers[n], answer), count
+
+
+def _few(count: int, parts: int) -> int:
+    """How many rows of a part are most likely all that it has of so many."""
+    share = count / parts
+    return min(count, math.ceil(share + 3 * math.sqrt(share)) + 3)
+
+
+def _of_first(first: Answer, second: Answer) -> Answer:
+    """What a part answers when it is asked once more, as if it were no newer."""
+    return replace(second[0], version=first[0].version), *second[1:]
 
 
 def _paged(
@@ -87,35 +91,65 @@ def _paged(
 
 
 def _player(whole: Whole, args: Sequence[Any]) -> Steps[Answer]:
-    ties, time_bits, side, flag, player = args
+    ties, time_bits, count, flag, player = args
     number = part_of(str(player), len(whole.views))
     own = whole.views[number]
-    (mine,) = yield from whole.ask([(own, call("place", own, player, "", time_bits, side, flag))])
+    (mine,) = yield from whole.ask([(own, call("place", own, player, "", time_bits, count, flag))])
     if len(mine) == 1:
         return mine
     # Where they stand is known from their own part, so they may go elsewhere while the others are asked.
+    key, few = mine[1], _few(int(count), len(whole.views))
     others = [part for part in whole.views if part is not own]
-    key = mine[1]
-    asked = [(part, call("place", part, player, key, time_bits, side, flag)) for part in others]
-    places = yield from whole.ask(asked)
+    places = yield from whole.ask([(part, call("place", part, player, key, time_bits, few, flag)) for part in others])
     places.insert(number, mine)
+    asked_for = [int(count) if part is own else few for part in whole.views]
+    while lacking := _lacking(whole, places, int(count), asked_for):
+        views = [whole.views[n] for n in lacking]
+        more = yield from whole.ask(
+            [(part, call("place", part, player, key, time_bits, count, flag)) for part in views]
+        )
+        for n, place in zip(lacking, more, strict=True):
+            places[n], asked_for[n] = _of_first(places[n], place), int(count)
     below, index, better = (sum(place[n] for place in places) for n in (2, 3, 4))
     stamp = whole.stamp([place[0] for place in places])
     if whole.most is not None and index >= whole.most:
         return (stamp,)
     rank = index + 1 if ties == "unique" else below + 1
-    return (stamp, key, rank, better, mine[5], *_around(whole, places, index, stamp.total, int(side), ties))
+    return (stamp, key, rank, better, mine[5], *_around(whole, places, int(count), ties))
 
 
-def _around(whole: Whole, places: Sequence[Answer], index: int, total: int, count: int, ties: str) -> Answer:
-    """The rows around an index of which each part gave as many on either side."""
+def _lacking(whole: Whole, places: Sequence[Answer], count: int, asked_for: Sequence[int]) -> list[int]:
+    """The parts all of whose rows on one side are among those around, and that may have more of them."""
     if not count:
-        return 0, 0, [], []
+        return []
+    _, _, shown = _window(whole, places, count)
+    found = []
+    for n, (place, asked) in enumerate(zip(places, asked_for, strict=True)):
+        rows, ahead = rows_of(place[8], place[9]), place[3] - place[6]
+        begins = place[6] > 0 and (not shown or rows[0] >= shown[0])
+        ends = len(rows) - ahead == asked and (not shown or rows[-1] <= shown[-1])
+        if asked < count and (begins or ends):
+            found.append(n)
+    return found
+
+
+def _window(whole: Whole, places: Sequence[Answer], count: int) -> tuple[int, list[list[Row]], list[Row]]:
+    """The index of the first row around a place that all parts told of, each part's rows, and those that are shown."""
+    index = sum(place[3] for place in places)
+    total = whole.stamp([place[0] for place in places]).total
     start = max(0, min(index - (count - 1) // 2, total - count))
     lists = [rows_of(place[8], place[9]) for place in places]
     rows = sorted(row for one in lists for row in one)
-    first = sum(place[6] for place in places)  # the index of the first of these
-    shown = whole.cut(start, rows[start - first : start - first + count])
+    first = index - sum(place[3] - place[6] for place in places)
+    begin = max(0, start - first)
+    return start, lists, whole.cut(start, rows[begin : begin + count])
+
+
+def _around(whole: Whole, places: Sequence[Answer], count: int, ties: str) -> Answer:
+    """The rows around, of which every part told those it has."""
+    if not count:
+        return 0, 0, [], []
+    start, lists, shown = _window(whole, places, count)
     rank = start + 1
     if ties == "shared" and shown:
         rank = sum(_below(place, one, shown[0].key) for place, one in zip(places, lists, strict=True)) + 1
@@ -188,90 +222,13 @@ def _ranked(
     return whole.stamp(list((latest | stamps).values())), ranked
 
 
-def _counts(whole: Whole, args: Sequence[Any]) -> Steps[Answer]:
-    _, *ends = args
-    if whole.most is None:
-        answers = yield from whole.all("counts", "0", *ends)
-        counts = [sum(some) for some in zip(*(answer[1] for answer in answers), strict=True)]
-        stamp = whole.stamp([answer[0] for answer in answers])
-        return (stamp, counts, *outermost([end for answer in answers for end in answer[2:]]))
-    # Of the entries that are shown: those up to the last end less those before the first.
-    up_to = [end for low, high in zip(ends[::2], ends[1::2], strict=True) for end in (_turned(low), high)]
-    answers = yield from whole.all("counts", "0", *[part for end in up_to for part in ("-inf", end)])
-    sums = [sum(some) for some in zip(*(answer[1] for answer in answers), strict=True)]
-    sums = [min(one, whole.most) for one in sums]
-    stamp = whole.stamp([answer[0] for answer in answers])
-    best, worst = outermost([end for answer in answers for end in answer[2:]])
-    if sum(answer[0].total for answer in answers) > stamp.total:
-        found = yield from _selected(whole, [stamp.total - 1])
-        worst = [b"", found[stamp.total - 1]]
-    return stamp, [max(0, b - a) for a, b in zip(sums[::2], sums[1::2], strict=True)], best, worst
-
-
-def _turned(low: Any) -> str:
-    """The end of everything before a range that begins so."""
-    text = str(low)
-    if text == "-inf":
-        return "(-inf"
-    return text[1:] if text.startswith("(") else "(" + text
-
-
-def _spread(whole: Whole, args: Sequence[Any]) -> Steps[Answer]:
-    stamp, _, best, worst = yield from _counts(whole, ["0"])
-    if float(args[0]) == 0:  # at the very best nobody else is asked for
-        return stamp, best, worst, 0, best
-    near, rows = (yield from _near(whole, stamp.total, args))[0]
-    return stamp, best, worst, near, rows
-
-
-def _analysis(whole: Whole, args: Sequence[Any]) -> Steps[Answer]:
-    shares, ends = args[1 : int(args[0]) + 1], args[int(args[0]) + 1 :]
-    stamp, counts, best, worst = yield from _counts(whole, ["0", *ends])
-    near = yield from _near(whole, stamp.total, shares)
-    return stamp, best, worst, near, counts
-
-
-def _near(whole: Whole, total: int, shares: Sequence[Any]) -> Steps[list[tuple[int, list[bytes]]]]:
-    """The index and the rows next to some shares of so many entries, as spread.lua tells them; nobody is named."""
-    starts = [max(0, math.floor((total - 1) * float(share)) - 1) for share in shares]
-    wanted = [list(range(start, min(start + 4, total))) for start in starts]
-    found = yield from _selected(whole, [index for some in wanted for index in some])
-    rows = [[part for index in some for part in (b"", found[index])] for some in wanted]
-    return list(zip(starts, rows, strict=True))
-
-
-def _selected(whole: Whole, indices: Sequence[int]) -> Steps[dict[int, bytes]]:
-    """The keys at some indices of all entries."""
-    selection, samples = Selection(indices), max(_FEWEST_SAMPLES, _SAMPLES // len(whole.views))
-    for _ in range(_MOST_ROUNDS):
-        ranges = selection.ranges
-        if not ranges:
-            return {index: key_text(key).encode() for index, key in selection.found.items()}
-        answers = yield from whole.all("between", samples, *(end for one in ranges for end in _texts(one)))
-        if not any(answer[0].total for answer in answers):  # the last of them have just been removed
-            break
-        selection.learn([[_samples(one) for one in answer[1:]] for answer in answers])
-    raise StoreUnavailable("The scores keep changing; try again.")
-
-
-def _samples(answer: Sequence[Any]) -> Samples:
-    below, upto, inside, upto_last, keys = answer
-    return Samples(below, upto, inside, upto_last, [float(key) for key in keys])
-
-
-def _texts(one: Range) -> tuple[str, str]:
-    """A range as between.lua takes it."""
-    low, high = one
-    return "-inf" if low == -math.inf else key_text(low), "+inf" if high == math.inf else key_text(high)
-
-
 _TWINS: dict[str, Callable[[Whole, Sequence[Any]], Steps[Answer]]] = {
     "top": _top,
     "player": _player,
     "lookup": _lookup,
     "range": _range,
-    "counts": _counts,
-    "spread": _spread,
+    "counts": merged_counts,
+    "spread": merged_spread,
     "beside": _beside,
-    "analysis": _analysis,
+    "analysis": merged_analysis,
 }

@@ -23,7 +23,7 @@ from leaderboard.store.connection import Store, as_text, translated
 from leaderboard.store.scripts import Call
 
 _MOST_TRIES = 8
-_MOST_SITUATIONS = 10_000
+_MOST_SITUATIONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,8 @@ class Game:
             "client_events": self.client_events,
         }
         reply = self.service.request("PUT", "/v1/game", json=settings)
-        assert (reply.status, reply.json) == (200, {"name": self.service.game, **settings})
+        no_limits = {"player_submissions": None, "key_reads": None, "daily_submissions": None}
+        assert (reply.status, reply.json) == (200, {"name": self.service.game, "limits": no_limits, **settings})
 
     def _draft(self, name: str, *, backfill: bool) -> Draft:
         """An event of now or of some other time; nobody is known to have played ahead of time."""

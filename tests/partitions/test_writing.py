@@ -169,8 +169,7 @@ def places_of(service: Service, file: Path) -> list[str]:
         return service.services.submissions.places_of(board, load.digest(source, salt=""))
 
 
-@pytest.mark.parametrize("applied", [0, 0.5, 1])
-@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize(("at", "applied"), [(1, 0.5), (3, 0), (3, 1)])
 def test_a_load_goes_on_where_it_was_in_every_part(
     service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: int, applied: float
 ) -> None:

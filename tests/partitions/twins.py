@@ -74,7 +74,7 @@ class Twins:
         """Asks everything that can be asked of a period, and answers its players."""
         chance = random.Random(seed)
         players = self.pages(query, 37)
-        some = [*chance.sample(players, min(4, len(players))), *players[:1], *players[-1:], "nobody"]
+        some = [*chance.sample(players, min(2, len(players))), *players[:1], *players[-1:], "nobody"]
         for player in some:
             self.ask(f"/boards/{{}}/players/{player}?{query}&metadata=true")
             self.ask(f"/boards/{{}}/players/{player}?{query}&around={chance.choice((1, 2, 5, 40))}")
