@@ -61,6 +61,7 @@ class Service:
 
     def new_game(self) -> None:
         self.game = "g-" + secrets.token_hex(6)
+        self.app.extensions.setdefault("test_games", set()).add(self.game)
         access = self.services.access
         self.keys = {role: access.create_key(self.game, role, self.clock.now()) for role in ("server", "client")}
 
@@ -189,6 +190,11 @@ def app(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), redis_url=store_url, read_staleness_ms=0)
     app = create_app(settings, clock=clock.now)
     app.extensions["test_clock"] = clock
+    app.extensions["test_games"] = games = set()
+    # Jobs go through all boards there are; those that other tests left behind are none of a test's business.
+    registry = app.extensions["leaderboard"].registry
+    everywhere = registry.everywhere
+    registry.everywhere = lambda: [board for board in everywhere() if board.game in games]
     yield app
     app.extensions["leaderboard"].close()
 
@@ -198,6 +204,7 @@ def service(app: Flask) -> Service:
     """A fresh game, at START."""
     clock: FakeClock = app.extensions["test_clock"]
     clock.set(START)
+    app.extensions["test_games"].clear()
     service = Service(app, clock)
     service.new_game()
     return service
