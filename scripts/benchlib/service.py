@@ -194,4 +194,5 @@ def _leaderboard() -> str:
 def _env(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment with these settings of the service, and none of the caller's own."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return others | {PREFIX + name: value for name, value in settings.items()}
+    # Nobody is to be told that a worker ends.
+    return others | {PREFIX + name: value for name, value in {"DRAIN_SECONDS": "0", **settings}.items()}
