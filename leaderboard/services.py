@@ -122,7 +122,12 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         access=Access(store, database, settings.key_cache_seconds),
         games=Games(store, database, Calendar, settings.key_cache_seconds),
         limits=GameLimits(database, settings),
-        keeper=Keeper(store, _workers(settings), lambda: int(clock().timestamp() * 1000)),
+        keeper=Keeper(
+            store,
+            _workers(settings),
+            lambda: int(clock().timestamp() * 1000),
+            is_cluster="+cluster:" in (settings.redis_url or ""),
+        ),
         registry=registry,
         submissions=submissions,
         together=Together(store, submissions),

@@ -61,6 +61,11 @@ class Call:
         """To be called before a submission is taken up. Raises TooManyRequests."""
         limiting.check_submission(self.services, self.identity, player)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether submissions of the game are."""
+        return self.services.limits.of(self.game).limits_submissions
+
     def over_limits(self, players: Sequence[str]) -> Mapping[str, Sequence[int]]:
         """Which of many submissions are over a limit, by their places, and why."""
         return limiting.over_limits(self.services, self.identity, players)

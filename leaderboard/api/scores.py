@@ -36,7 +36,8 @@ def submit(call: Call) -> Answer:
     ranks = ranks_of(call.query.get("ranks"), board)
     context = Context(call.now, ranks=ranks, by_client=call.is_client)
     marking = bulk.single_marking(call)
-    call.check_limits(submission.player)
+    if may_write(call, board):  # else it is refused, and must not use up what others have
+        call.check_limits(submission.player)
     if marking is not None and len(board.parts) > 1:
         return _submit_to_parts(call, board, submission, context, marking)
     document, is_replay = _submitted(call, board, submission, context, marking)
@@ -103,8 +104,17 @@ def submit_many(call: Call) -> Answer:
 
 
 def _over_limits(call: Call, good: Sequence[Item]) -> Limited:
-    places = call.over_limits([item.submission.player for item in good])
-    return {why: [good[place].index for place in found] for why, found in places.items()}
+    boards = {name: _may_write_to(call, name) for name in {item.board for item in good}} if call.is_limited else {}
+    counting = [item for item in good if boards.get(item.board)]
+    places = call.over_limits([item.submission.player for item in counting])
+    return {why: [counting[place].index for place in found] for why, found in places.items()}
+
+
+def _may_write_to(call: Call, name: str) -> bool:
+    try:
+        return may_write(call, call.services.registry.get(call.game, name))
+    except UnknownBoard:
+        return False
 
 
 def _without(limited: Limited, parsed: _Items) -> _Items:
@@ -113,6 +123,11 @@ def _without(limited: Limited, parsed: _Items) -> _Items:
     over = {index: Refusal(TooManyRequests.code, why) for why, found in limited.items() for index in found}
     more = [Rejection(index, refusal) for index, refusal in over.items()]
     return received, [item for item in good if item.index not in over] if over else good, [*rejected, *more]
+
+
+def may_write(call: Call, board: Board) -> bool:
+    """Whether the caller may submit to a board, as far as this process knows it."""
+    return not call.is_client or board.definition["writes"] == "client"
 
 
 def forget_on_board(call: Call) -> Answer:

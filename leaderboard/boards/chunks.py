@@ -45,6 +45,7 @@ class Chunk:
     items: Sequence[Item]
     part: int = 0
     parts: int = 1  # that the board has, as far as is known
+    is_unknown: bool = False  # the board
     batch: Batch | None = None
     refused: list[Rejection] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from leaderboard.archive.captures import drop_captures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
+from leaderboard.archive.periods import IN_ONE_QUERY
 from leaderboard.archive.standings import ArchivedStandings
 from leaderboard.archive.tables import boards
 from leaderboard.boards import windows
@@ -28,13 +29,14 @@ from leaderboard.boards.definition import Board, new_board, new_rev
 from leaderboard.boards.fences import Fences, Locks
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.revival import Revival
-from leaderboard.errors import Conflict, UnknownBoard
+from leaderboard.errors import Conflict, DatabaseUnavailable, UnknownBoard
 from leaderboard.fields import BOARD_NAME
 from leaderboard.store.connection import Store
 from leaderboard.store.keys import BoardKeys
 
 _NAME = re.compile(BOARD_NAME)
 _MOST_CACHED = 10_000
+_FEW = 4  # names, which are looked up one by one
 
 
 class Registry:
@@ -58,6 +60,20 @@ class Registry:
     def known(self, game: str, name: str) -> Board | None:
         """The same without asking anybody: None where this process does not know it."""
         return self._cached.get((game, name))
+
+    def unknown(self, game: str, names: Iterable[str]) -> set[str]:
+        """Those of some names that no board has, as far as that is worth one question for all of them."""
+        asked = [name for name in names if (game, name) not in self._cached]
+        if len(asked) < _FEW:
+            return set()
+        found, possible = set(asked), [name for name in asked if _NAME.fullmatch(name)]
+        with suppress(DatabaseUnavailable), self._database.begin() as connection:
+            for start in range(0, len(possible), IN_ONE_QUERY):
+                some = boards.c.name.in_(possible[start : start + IN_ONE_QUERY])
+                query = sa.select(boards.c.name).where(boards.c.game == game, some)
+                found.difference_update(connection.execute(query).scalars())
+            return found
+        return set()
 
     def fresh(self, game: str, name: str) -> Board:
         """The board as it is now; what is known stays where that cannot be had. Raises UnknownBoard."""

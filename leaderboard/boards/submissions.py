@@ -104,7 +104,10 @@ class Submissions:
         self, game: str, items: Sequence[Item], size: int, context: Context, marking: Marking | None
     ) -> list[Chunk]:
         """Sends items in chunks of a size, until nothing is left; answers the chunks."""
-        chunks = make_chunks(items, size, lambda board: self._parts_of(game, board))
+        unknown = self._registry.unknown(game, {item.board for item in items})
+        chunks = make_chunks(items, size, lambda board: 1 if board in unknown else self._parts_of(game, board))
+        for chunk in chunks:
+            chunk.is_unknown = chunk.board in unknown
         done: list[Chunk] = []
         for _ in range(_MOST_TRIES):
             self._send(game, chunks, context, marking)
@@ -180,6 +183,8 @@ class Submissions:
         """
         chunk.batch, chunk.refused, chunk.taken, chunk.status = None, [], [], ""
         try:
+            if chunk.is_unknown:
+                raise UnknownBoard(chunk.board)  # noqa: TRY301 - as whoever looks it up does
             look = self._registry.fresh if fresh else self._registry.get
             board = known or look(game, chunk.board)
         except UnknownBoard as error:

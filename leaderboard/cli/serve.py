@@ -93,17 +93,18 @@ class _Kept:
         pause = _WATCH_SECONDS
         while not self._ending.wait(pause):
             with self._lock:
-                if self._ending.is_set() or self._store.is_running():
-                    continue
-                pause = _WATCH_SECONDS if self._start_again() else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                if not self._ending.is_set():
+                    pause = _WATCH_SECONDS if self._is_there() else min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    def _start_again(self) -> bool:
-        _log.error("the store died; starting it again")
-        self._store.stop()
+    def _is_there(self) -> bool:
+        """Whether it runs, if need be anew."""
         try:
-            self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
-        except EmbeddedStoreError as error:
-            _log.error("the store cannot be started", reason=error.detail)
+            if not self._store.is_running():
+                _log.error("the store died; starting it again")
+                self._store.stop()
+                self._store = EmbeddedStore.start(self._data_dir, owner="leaderboard serve")
+        except (EmbeddedStoreError, OSError) as error:  # whatever it is, it may be over the next time
+            _log.error("the store cannot be started", reason=str(error))
             return False
         return True
 

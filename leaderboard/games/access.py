@@ -9,6 +9,7 @@ where nothing can be revoked, a process goes on with what it knows, for a quarte
 import hashlib
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -83,6 +84,9 @@ class Access:
         self._monotonic = monotonic
         self._cached: dict[str, _Known] = {}
         self._is_away = False  # the database, as far as is known
+        self._ask_again_at = 0.0  # for a key that is known
+        self._asking: int | None = None  # the thread that finds out whether it is back
+        self._guard = threading.Lock()
 
     def identify(self, key: str) -> Identity:
         """Who a key belongs to; while the database is away, who it did a while ago.
@@ -93,25 +97,43 @@ class Access:
         known = self._cached.get(key_hash)
         if known is not None and now < known.until:
             return known.identity
-        if known is not None and self._is_away:  # one finds out whether it is back, and the others do not wait for that
-            self._cached[key_hash] = replace(known, until=now + _AWAY_SECONDS)
+        if not self._may_ask(now, is_known=known is not None):
+            return self._trusted(key_hash, known, DatabaseUnavailable("The database was away a moment ago."))
         try:
             identity = self._look_up(key_hash)
         except Unauthenticated:
             self._cached.pop(key_hash, None)
             raise
-        except DatabaseUnavailable:
-            self._is_away = True
-            if known is None or now >= known.looked_up_at + _TRUSTED_SECONDS:
-                self._cached.pop(key_hash, None)
-                raise
-            self._cached[key_hash] = replace(known, until=self._monotonic() + _AWAY_SECONDS)
-            return known.identity
+        except DatabaseUnavailable as error:
+            self._is_away, self._ask_again_at = True, self._monotonic() + _AWAY_SECONDS
+            return self._trusted(key_hash, known, error)
+        finally:
+            if self._asking == threading.get_ident():
+                self._asking = None
         if len(self._cached) >= _MOST_CACHED:
             self._cached.clear()
         now = self._monotonic()
         self._cached[key_hash] = _Known(identity, now, now + self._cache_seconds)
         return identity
+
+    def _may_ask(self, now: float, *, is_known: bool) -> bool:
+        """Whether to look a key up: of a database that was away one at a time finds out whether it is back."""
+        with self._guard:
+            if not self._is_away:
+                return True
+            if self._asking is not None or (is_known and now < self._ask_again_at):
+                return False
+            self._asking = threading.get_ident()
+            return True
+
+    def _trusted(self, key_hash: str, known: _Known | None, error: DatabaseUnavailable) -> Identity:
+        """Who a key belonged to a while ago. Raises the error where that is not known, or too long ago."""
+        now = self._monotonic()
+        if known is None or now >= known.looked_up_at + _TRUSTED_SECONDS:
+            self._cached.pop(key_hash, None)
+            raise error
+        self._cached[key_hash] = replace(known, until=now + _AWAY_SECONDS)
+        return known.identity
 
     def known(self, key: str) -> Identity | None:
         """The same without asking anybody: None where this process would have to look."""

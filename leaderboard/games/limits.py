@@ -16,7 +16,7 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.tables import games
 from leaderboard.config import PREFIX, Settings
 from leaderboard.errors import ConfigError, DatabaseUnavailable, InvalidInput, LeaderboardError, NotFound
-from leaderboard.limits.rules import KINDS, LimitRules, rules_of
+from leaderboard.limits.rules import KINDS, NO_LIMIT, LimitRules, rules_of
 
 _MOST_CACHED = 50_000
 _MOST_TRIES = 5
@@ -56,9 +56,10 @@ class GameLimits:
         rules = self.known(game)
         if rules is not None:
             return rules
-        _, last = self._cached.get(game, (0.0, self._default_rules))
-        if self._is_away:  # one finds out whether it is back, and the others do not wait for that
-            self._keep(game, last, _AWAY_SECONDS)
+        kept = self._cached.get(game)
+        last = self._default_rules if kept is None else kept[1]
+        if kept is not None or self._is_away:  # one asks, and the others do not wait for that
+            self._keep(game, last, _AWAY_SECONDS if self._is_away else self._cache_seconds)
         try:
             rules, self._is_away = self.show(game), False
         except DatabaseUnavailable:
@@ -126,6 +127,8 @@ def _check(own: Mapping[str, str]) -> None:
     """Raises InvalidInput for what is no limit."""
     wrong = {}
     for name, text in own.items():
+        if not text:  # most likely a variable that is not set: not to be taken for "none"
+            wrong[name] = [f"Write {NO_LIMIT!r} for no limit."]
         try:
             rules_of({name: text})
         except ValueError as error:

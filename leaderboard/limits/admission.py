@@ -1,5 +1,6 @@
 """Which of some submissions may be taken up: each player's tokens first, then the game's quota for the day."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ class Candidate(NamedTuple):
 def admit(keeper: Keeper, candidates: Sequence[Candidate]) -> list[Standing | None]:
     """Where each stands; None where no limit applies. What is short goes to the first.
 
-    The quota is asked for those only who have a token, so that it counts what is taken up. An id that no player can
+    The quota is asked for those only who have a token, so that it counts what is taken up; and whom it refuses gets the
+    token back, so that nobody who kept trying has none left when there is a new quota. An id that no player can
     have is let through: it will be refused for what it is, and has no bucket.
     """
     possible = [_is_player(one.player) for one in candidates]
@@ -33,6 +35,9 @@ def admit(keeper: Keeper, candidates: Sequence[Candidate]) -> list[Standing | No
     if not any(quotas):
         return found
     days = stand(keeper.take, quotas)
+    unused = Counter(token for token, day in zip(tokens, days, strict=True) if token and day and day.is_refused)
+    if unused:
+        keeper.take_tokens([Wish(token, -count) for token, count in unused.items()])
     return [nearest(both) for both in zip(found, days, strict=True)]
 
 

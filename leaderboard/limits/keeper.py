@@ -19,6 +19,7 @@ from leaderboard.store.connection import Store, translated
 from leaderboard.store.scripts import Argument, Call
 
 _AWAY_SECONDS = 0.5  # for which nobody asks a store that did not answer
+_LONGEST_ALONE = 5.0  # that somebody is told to wait by a worker that is alone: the store may let more through
 _MOST_PERMITS = 20_000
 _MOST_BUCKETS = 500  # in one call: bounds how long the store is busy with it
 _BUCKETS = "player_submissions"
@@ -80,11 +81,12 @@ class Keeper:
         workers: int,
         clock_ms: Callable[[], int],
         *,
+        is_cluster: bool = False,
         seconds: Callable[[], float] = time.monotonic,
         store_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`clock_ms`: Unix milliseconds, for when the store is away; `seconds`: a clock that never goes back;
-        `store_ms`: in place of the store's clock.
+        """`clock_ms`: Unix milliseconds, for when the store is away; `is_cluster`: a part of it may be;
+        `seconds`: a clock that never goes back; `store_ms`: in place of the store's clock.
         """
         self.figures = Figures()
         self.store_ms = store_ms
@@ -92,7 +94,8 @@ class Keeper:
         self._workers = workers
         self._clock_ms = clock_ms
         self._seconds = seconds
-        self._away_until = 0.0
+        self._is_cluster = is_cluster
+        self._away_until: dict[str, float] = {}  # what is away, see `_part_of`
         self._models = Models(workers)
         self._permits: dict[str, Permits] = {}
         self._guard = threading.Lock()
@@ -100,7 +103,7 @@ class Keeper:
     def decide(self, limit: Limit) -> Grant | None:
         """Whether one request may pass, where that can be said without asking the store; else None."""
         now = self._seconds()
-        if now < self._away_until:
+        if self._is_away(limit.key, now):
             return self._alone(limit, 1, 0)
         with self._guard:
             permits = self._permits.get(limit.key)
@@ -111,26 +114,30 @@ class Keeper:
 
     def decide_alone(self, limit: Limit) -> Grant:
         """Whether one request may pass, by what this process knows: the store has let somebody wait in vain."""
-        self._away_until = self._seconds() + _AWAY_SECONDS
+        self._leave_alone(limit.key)
         return self._alone(limit, 1, 0)
 
     def take(self, wishes: Sequence[Wish]) -> list[Grant]:
         """Lets through as many of each as may be, of limits that permits are taken of; asks the store once."""
         now = self._seconds()
-        if now < self._away_until:
-            return [self._alone(limit, wanted, 0) for limit, wanted in wishes]
+        taken: dict[int, list[int] | None] = {
+            number: None for number, (limit, _) in enumerate(wishes) if self._is_away(limit.key, now)
+        }
         drawn: list[int] = []
         calls: list[Call] = []
         asking: list[int] = []
         with self._guard:
             for number, (limit, wanted) in enumerate(wishes):
+                if number in taken:
+                    drawn.append(0)
+                    continue
                 permits = self._permits_of(limit)
                 drawn.append(permits.draw(wanted, now))
                 if drawn[-1] < wanted and not permits.is_refused(now):
                     asked, back = permits.ask(wanted - drawn[-1], now)
                     calls.append(_call(limit, asked, back, self._stamp()))
                     asking.append(number)
-        taken = dict(zip(asking, self._ask(calls), strict=True))
+        taken |= dict(zip(asking, self._ask(calls), strict=True))
         grants = []
         for number, (limit, wanted) in enumerate(wishes):
             if number in taken and taken[number] is None:
@@ -140,12 +147,15 @@ class Keeper:
         return grants
 
     def take_tokens(self, wishes: Sequence[Wish]) -> list[Grant]:
-        """The same of buckets, of which nothing is taken in advance. All are of one moment, but of any games."""
-        if self._seconds() < self._away_until:
-            return [self._alone(limit, wanted, 0) for limit, wanted in wishes]
+        """The same of buckets, of which nothing is taken in advance; below 0 are tokens that are given back.
+
+        All are of one moment, but of any games.
+        """
+        now = self._seconds()
         groups: dict[tuple[str, Rule], list[int]] = {}
         for number, (limit, _) in enumerate(wishes):
-            groups.setdefault((limit.key[: limit.key.index("}")], limit.rule), []).append(number)
+            if not self._is_away(limit.key, now):
+                groups.setdefault((_tag_of(limit.key), limit.rule), []).append(number)
         chunks = [
             group[start : start + _MOST_BUCKETS]
             for group in groups.values()
@@ -167,17 +177,36 @@ class Keeper:
             self._store.client.delete(limit.key)
 
     def _ask(self, calls: Sequence[Call]) -> list[list[int] | None]:
-        """What the store answers; None for what it cannot. Where it is away it is left alone for a moment."""
+        """What the store answers; None for what it cannot. What of it is away is left alone for a moment."""
         if not calls:
             return []
         try:
             answers = self._store.run_all(calls, resend=False, keep_errors=True)
-        except StoreUnavailable:
-            self._away_until = self._seconds() + _AWAY_SECONDS
-            return [None] * len(calls)
+        except StoreUnavailable as error:
+            answers = [error] * len(calls)
+            self._leave_alone(calls[0].keys[0])
+        else:
+            with self._guard:
+                self.figures.asked += len(calls)
+        found = [_numbers(answer) for answer in answers]
+        if self._is_cluster:
+            for call, answer in zip(calls, found, strict=True):
+                if answer is None:
+                    self._leave_alone(call.keys[0])
+        return found
+
+    def _is_away(self, key: str, now: float) -> bool:
+        return bool(self._away_until) and now < self._away_until.get(self._part_of(key), 0.0)
+
+    def _leave_alone(self, key: str) -> None:
         with self._guard:
-            self.figures.asked += len(calls)
-        return [_numbers(answer) for answer in answers]
+            if len(self._away_until) >= _MOST_PERMITS:
+                self._away_until.clear()
+            self._away_until[self._part_of(key)] = self._seconds() + _AWAY_SECONDS
+
+    def _part_of(self, key: str) -> str:
+        """Of the store, what is away at the same time: all, or in a Cluster what lies in one slot."""
+        return _tag_of(key) if self._is_cluster else ""
 
     def _settled(self, limit: Limit, wanted: int, drawn: int, answer: Iterable[int] | None) -> Grant:
         now = self._seconds()
@@ -205,7 +234,8 @@ class Keeper:
         taken = self._models.take(limit.key, limit.rule, wanted - drawn, self._clock_ms())
         with self._guard:
             self.figures.alone += 1
-        return self._counted(limit, wanted, taken._replace(granted=taken.granted + drawn))
+        wait_ms = min(taken.wait_ms, int(_LONGEST_ALONE * 1000))
+        return self._counted(limit, wanted, taken._replace(granted=taken.granted + drawn, wait_ms=wait_ms))
 
     def _counted(self, limit: Limit, wanted: int, taken: Taken) -> Grant:
         with self._guard:
@@ -216,6 +246,10 @@ class Keeper:
 
     def _stamp(self) -> str:
         return "" if self.store_ms is None else str(self.store_ms())
+
+
+def _tag_of(key: str) -> str:
+    return key[: key.index("}")]
 
 
 def _numbers(answer: Any) -> list[int] | None:

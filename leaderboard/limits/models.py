@@ -6,6 +6,7 @@ that both reckon exactly the same; times are Unix milliseconds.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from itertools import accumulate
 from threading import Lock
 from typing import Final, NamedTuple, Protocol
 
@@ -28,7 +29,10 @@ class Model(Protocol):
     """A limit that is kept here."""
 
     def take(self, wanted: int, now_ms: int, back: int = 0) -> Taken:
-        """Lets through as many of `wanted` as may be. `back`: of what was let through before, was not made use of."""
+        """Lets through as many of `wanted` as may be. `back`: of what was let through before, was not made use of;
+
+        a bucket takes that as a `wanted` below 0.
+        """
         ...
 
 
@@ -48,7 +52,7 @@ class Bucket:
         self._level = min(self._most, self._level + max(0, now_ms - self._at) * self._flow)
         self._at = now_ms
         granted = min(wanted, self._level // self._token)
-        self._level -= granted * self._token
+        self._level = min(self._most, self._level - granted * self._token)
         left = self._level // self._token
         wait = 0 if left else _ceil(self._token - self._level, self._flow)
         return Taken(granted, left, wait, _ceil(self._most - self._level, self._flow))
@@ -77,7 +81,7 @@ class Window:
         elif granted:
             parts.append([number, granted])
         left = max(0, self._limit - self._total)
-        wait = 0 if left or not parts else (parts[0][0] + PARTS + 1) * self._part_ms - now_ms
+        wait = 0 if left or not parts else (self._next_to_go() + PARTS + 1) * self._part_ms - now_ms
         reset = (parts[-1][0] + PARTS + 1) * self._part_ms - now_ms if parts else 0
         return Taken(granted, left, wait, reset)
 
@@ -86,9 +90,17 @@ class Window:
         parts = self._parts
         while parts and parts[0][0] < number - PARTS:
             self._total -= parts.popleft()[1]
-        if parts and parts[-1][0] > number:  # the clock was set back: all that counts is as of now
-            parts.clear()
-            parts.append([number, self._total])
+        if parts and parts[-1][0] > number:  # the clock was set back: the newest is of now, the others as long before
+            back = parts[-1][0] - number
+            for part in parts:
+                part[0] -= back
+
+    def _next_to_go(self) -> int:
+        """The part that makes room for one more: the first, unless the limit was lowered."""
+        gone = accumulate(count for _, count in self._parts)
+        return next(
+            part for (part, _), count in zip(self._parts, gone, strict=True) if self._total - count < self._limit
+        )
 
     def _give_back(self, count: int) -> None:
         """The newest first."""
@@ -145,11 +157,6 @@ class Models:
             if len(self._kept) > _MOST_MODELS:
                 self._kept.popitem(last=False)
             return model.take(wanted, now_ms)
-
-    def clear(self) -> None:
-        """Forgets all: the store's word counts again."""
-        with self._guard:
-            self._kept.clear()
 
 
 def _ceil(amount: int, by: int) -> int:

@@ -31,6 +31,7 @@ class Permits:
     all_at: float = 0.0
     refused_until: float = 0.0  # without asking
     asked_at: float = 0.0
+    ahead_until: float = 0.0  # till then nobody else asks in advance: somebody has
     used: int = 0  # since it was asked last
 
     @classmethod
@@ -55,7 +56,10 @@ class Permits:
     def ask(self, wanted: int, now: float) -> tuple[int, int]:
         """How many to ask the store for, for `wanted` now and for the next moments; and how many to give back."""
         elapsed = now - self.asked_at
-        ahead = min(self.most, int(self.used * GOOD_SECONDS / elapsed)) if elapsed > 0 else 0
+        ahead = 0
+        if elapsed > 0 and now >= self.ahead_until:  # threads that ask at the same time take the part of one
+            ahead = min(self.most - self.held, int(self.used * GOOD_SECONDS / elapsed))
+            self.ahead_until = now + GOOD_SECONDS if ahead else 0.0
         back = self.unused if now < self.all_at else 0  # after that, they do not count any more
         self.unused, self.used, self.asked_at = 0, 0, now
         return wanted + ahead, back
@@ -63,6 +67,8 @@ class Permits:
     def settle(self, wanted: int, taken: Taken, now: float) -> int:
         """Takes in what the store gave; how many of `wanted` may go on."""
         granted = min(wanted, taken.granted)
+        if taken.granted > wanted:
+            self.ahead_until = 0.0
         self.used += granted
         self.held += taken.granted - granted
         self.good_until = now + GOOD_SECONDS

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from leaderboard.api.limiting import PASSED
@@ -20,14 +20,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Ended = Callable[[], object]
+_T = TypeVar("_T")
 
 _DISCONNECT = "http.disconnect"
 _BUFFER = 64 * 1024
-_ACTION_THREADS = 4
+ACTION_THREADS = 4
 # Each in a thread of its own: when the store hangs, so may all threads that answer requests, and an orchestrator would
 # take a process that has no answer to these for a dead one.
 _PROBES = (b"/healthz", b"/readyz", b"/metrics")
 _PLAIN = ("GET", "HEAD")  # nobody waits for a body of theirs
+
+
+def _nothing() -> None:
+    pass
 
 
 class Bridge:
@@ -36,25 +42,42 @@ class Bridge:
     def __init__(self, app: WSGIApp, threads: int) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._actions = ThreadPoolExecutor(_ACTION_THREADS, thread_name_prefix="actions")
+        self._actions = ThreadPoolExecutor(ACTION_THREADS, thread_name_prefix="actions")
         self._probes = {path: ThreadPoolExecutor(1, thread_name_prefix="probe") for path in _PROBES}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, first: Message | None = None) -> None:
-        """Answers one request; `first` is a message of it that was received already."""
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, first: Message | None = None, ended: Ended = _nothing
+    ) -> None:
+        """Answers one request; `first` is a message of it that was received already.
+
+        `ended` is called once the thread is free: later than this is over, where the client has gone meanwhile.
+        """
         exchange = _Exchange(asyncio.get_running_loop(), scope, receive, send, first)
         threads = self._probes[scope["raw_path"]] if is_probe(scope) else self._threads
-        whole = await exchange.loop.run_in_executor(threads, exchange.run, self._app)
+        whole = await _done_in(threads, lambda: exchange.run(self._app), ended)
         for message in whole:
             await send(message)
 
-    async def run(self, action: Callable[[], None]) -> None:
-        """Does something short in a thread that no request is answered in."""
-        await asyncio.get_running_loop().run_in_executor(self._actions, action)
+    async def run(self, action: Callable[[], None], ended: Ended = _nothing) -> None:
+        """Does something short in one of `ACTION_THREADS`, in which no request is answered."""
+        await _done_in(self._actions, action, ended)
 
     def close(self) -> None:
         """Takes no more requests. Those that run have had their time by now; the loop that calls this does not wait."""
         for threads in (self._threads, self._actions, *self._probes.values()):
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _done_in(threads: ThreadPoolExecutor, work: Callable[[], _T], ended: Ended) -> _T:
+    """What some work in a thread comes to. Who is cancelled does not wait for it; it is not begun any more then."""
+    begun = threads.submit(work)
+    running = asyncio.wrap_future(begun)
+    running.add_done_callback(lambda _: ended())
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        begun.cancel()
+        raise
 
 
 def is_probe(scope: Scope) -> bool:

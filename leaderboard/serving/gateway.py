@@ -10,12 +10,11 @@ from leaderboard.api.limiting import PASSED
 from leaderboard.api.replies import UNEXPECTED, Found, Reply, problem, problem_of
 from leaderboard.errors import LeaderboardError, NotReady, Overloaded, TooSlow, Unavailable
 from leaderboard.metrics import Meters
-from leaderboard.serving.bridge import Bridge, Message, Receive, Scope, Send, is_probe
+from leaderboard.serving.bridge import ACTION_THREADS, Bridge, Message, Receive, Scope, Send, is_probe
 from leaderboard.serving.hot import Hot, headers_of, request_id_of
 from leaderboard.serving.intake import Intake, Turns, hurried
 from leaderboard.serving.lane import Lane, Taken, UnknownKey
 
-_WITHOUT_BODY = ("GET", "HEAD")
 _log = structlog.get_logger(__name__)
 _REPORT_SECONDS = 1.0
 _SLACK_BYTES = 64 * 1024  # that packing may add to a body
@@ -35,6 +34,7 @@ class Gateway:
         self.is_ending = False  # then nobody is to send it more, see `/readyz`
         self._bridge = Bridge(app, settings.threads)
         self._turns = Turns(settings.threads, settings.queue_size, settings.queue_seconds)
+        self._look_ups = Turns(ACTION_THREADS, settings.queue_size, settings.queue_seconds)
         self._intake = Intake(settings.max_body_bytes + _SLACK_BYTES, _MOST_HELD * settings.max_body_bytes)
         self._cache = services.cache
         self._keeper = services.keeper
@@ -47,32 +47,29 @@ class Gateway:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        first: Message | None = None
         try:
-            if scope["method"] in _WITHOUT_BODY or _holds_back(scope):
-                await self._answer(scope, hurried(receive, 0), send, None)
-                return
             first = await receive()  # mostly it is all of the body, and there already
             if not first.get("more_body"):
                 await self._answer(scope, receive, send, first)
                 return
             first = await self._intake.rest(first, receive)
             try:
-                await self._answer(scope, hurried(receive, len(first.get("body", b""))), send, first)
+                await self._answer(scope, hurried(receive), send, first)
             finally:
                 self._intake.release(first)
         except (Overloaded, TooSlow) as error:
             await _refuse(error, scope, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message | None) -> None:
-        """Answers a request whose body is in `first`, or is to be received. Raises Overloaded."""
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message) -> None:
+        """Answers a request whose body is in `first`, as far as it may be. Raises Overloaded."""
         if self.is_ending and scope["raw_path"] == b"/readyz":
             await _refuse(NotReady(), scope, send)
             return
-        body = None if first is None or first.get("more_body") else first.get("body")
+        body = None if first.get("more_body") else first.get("body")
         taken = self.lane.take(scope, body)
         if isinstance(taken, UnknownKey):
-            await self._bridge.run(taken.look_up)
+            await self._look_ups.take()
+            await self._bridge.run(taken.look_up, self._look_ups.give_back)
             taken = self.lane.take(scope, body)
         if isinstance(taken, Taken):
             found = taken.found
@@ -88,10 +85,7 @@ class Gateway:
             await self._bridge(scope, receive, send, first)
             return
         await self._turns.take()
-        try:
-            await self._bridge(scope, receive, send, first)
-        finally:
-            self._turns.give_back()
+        await self._bridge(scope, receive, send, first, self._turns.give_back)
 
     def _report(self) -> None:
         lane, tops, shared = self.lane.figures(), self.lane.tops.figures, self._cache.figures
@@ -152,8 +146,3 @@ async def _refuse(error: LeaderboardError, scope: Scope, send: Send) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-def _holds_back(scope: Scope) -> bool:
-    """Whether the client sends no body before it is asked to."""
-    return any(name == b"expect" for name, _ in scope["headers"])

@@ -13,6 +13,7 @@ from leaderboard.serving.bridge import Message, Receive
 
 _BEGIN_SECONDS = 10.0  # to the first bytes
 _SLOWEST = 16 * 1024  # bytes a second, from then on
+_REST_SECONDS = 2.0  # for all that follows the longest body there may be
 _DISCONNECT: Message = {"type": "http.disconnect"}
 
 
@@ -69,21 +70,17 @@ async def within(deadline: float, receive: Receive) -> Message:
         raise TooSlow from error
 
 
-def hurried(receive: Receive, size: int) -> Receive:
-    """The same for a body that a thread reads as it comes: when it is late, the client counts as gone.
-
-    `size`: how many bytes of it are there already.
+def hurried(receive: Receive) -> Receive:
+    """The same for the rest of a body that is too long, which a thread reads to be rid of it: soon its client counts
+    as gone.
     """
-    deadline = asyncio.get_running_loop().time() + _BEGIN_SECONDS + size / _SLOWEST
+    deadline = asyncio.get_running_loop().time() + _REST_SECONDS
 
     async def take() -> Message:
-        nonlocal deadline
         try:
-            message = await within(deadline, receive)
+            return await within(deadline, receive)
         except TooSlow:
             return _DISCONNECT
-        deadline += len(message.get("body", b"")) / _SLOWEST
-        return message
 
     return take
 

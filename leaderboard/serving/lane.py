@@ -81,11 +81,12 @@ class Lane:
 
     def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         self._services = services
+        is_for_all = _is_never if services.store.is_spread else _is_away
         self._reads: Combiner[Hot, Found] = Combiner(
-            loop, self._read, "reads", _MOST_TOGETHER, is_for_all=_is_away, limit=_MOST_WAITING
+            loop, self._read, "reads", _MOST_TOGETHER, is_for_all=is_for_all, limit=_MOST_WAITING
         )
         self._writes: Combiner[_Submit, Found] = Combiner(
-            loop, self._write, "writes", _MOST_TOGETHER, is_for_all=_is_away, limit=_MOST_WAITING
+            loop, self._write, "writes", _MOST_TOGETHER, is_for_all=is_for_all, limit=_MOST_WAITING
         )
         staleness = services.settings.read_staleness_ms / 1000
         self.tops = Tops(staleness, loop.time)
@@ -206,6 +207,8 @@ class Lane:
 
     def _submit(self, hot: Hot, body: bytes) -> _Submit | None:
         headers, call = hot.headers, hot.call
+        if not scores.may_write(call, hot.board):
+            return None
         if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
             return None
         submission = items.read_plain_submission(body) if len(body) <= BODY_BYTES else None
@@ -266,3 +269,7 @@ def _true_until(call: Call) -> datetime | None:
 
 def _is_away(found: Found) -> bool:
     return isinstance(found, StoreUnavailable)
+
+
+def _is_never(_found: Found) -> bool:
+    return False

@@ -87,6 +87,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
         self.worker.peers.discard(self)
         self._wait_no_more()
         super().connection_lost(exc)
+        if self._flow_control is not None:  # a thread that streams an answer would wait for ever to go on
+            self._flow_control.resume_writing()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -1,7 +1,9 @@
 """The clients of a store, however it is built: one that retries, one that does not, one that hardly waits."""
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any, cast
@@ -9,6 +11,8 @@ from typing import Any, cast
 import redis
 from redis.backoff import AbstractBackoff, ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import ClusterDownError, SlotNotCoveredError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 
@@ -84,6 +88,8 @@ def _options(settings: Settings, timeout: float) -> dict[str, Any]:
         "socket_timeout": timeout,
         "socket_connect_timeout": min(settings.redis_connect_timeout_seconds, timeout),
         "max_connections": settings.redis_pool_size,
+        # With these the pools would not look whether an answer was left behind on a connection they hand out.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
 
 
@@ -118,21 +124,24 @@ def _of_cluster(settings: Settings, location: Location) -> Clients:
     def connecting(retry: Retry, timeout: float) -> _Once:
         options = _options(settings, timeout) | dict(location.connecting)
         return _Once(
+            timeout,
             lambda: _Cluster(
                 startup_nodes=[ClusterNode(*host) for host in location.hosts],  # type: ignore[no-untyped-call]
                 retry=Retry(_backoff(), retry.get_retries()),  # by node is what `Clustered` knows
                 require_full_coverage=False,
                 **options,
-            )
+            ),
         )
 
     again, once, hasty = made = [connecting(*kind) for kind in _kinds(settings)]
 
+    carrier = Clustered(cast("Callable[[], RedisCluster]", once), settings.redis_retries, _wait(settings))
+
     def close() -> None:
+        carrier.close()
         for one in made:
             one.close()
 
-    carrier = Clustered(cast("Callable[[], RedisCluster]", once), settings.redis_retries, _wait(settings))
     return Clients(again, hasty, carrier, close)
 
 
@@ -152,7 +161,12 @@ class _TLSConnection(_Disconnecting, SentinelManagedSSLConnection):
 
 
 class _Cluster(RedisCluster):
-    """Its pipelines take commands of several keys too, as all keys of one command share a tag here."""
+    """Asks a node that let it wait in vain no second time.
+
+    Its pipelines take commands of several keys too, as all keys of one command share a tag here.
+    """
+
+    ERRORS_ALLOW_RETRY = (redis.ConnectionError, ClusterDownError, SlotNotCoveredError)  # type: ignore[assignment]
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> Any:
         made: Any = super().pipeline(transaction, shard_hint)  # type: ignore[no-untyped-call]
@@ -162,18 +176,41 @@ class _Cluster(RedisCluster):
 
 
 class _Once:
-    """A client that is made when it is first asked for: a Cluster's connects at once, and the Cluster may be away."""
+    """A client that is made when it is first asked for: a Cluster's connects at once, and the Cluster may be away.
 
-    def __init__(self, connect: Callable[[], RedisCluster]) -> None:
+    That may take several timeouts, one a node; so it is made in a thread, for which all wait together, no longer than
+    `seconds` from its beginning.
+    """
+
+    def __init__(self, seconds: float, connect: Callable[[], RedisCluster]) -> None:
+        self._seconds = seconds
         self._connect = connect
         self._client: RedisCluster | None = None
-        self._making = threading.Lock()
+        self._guard = threading.Lock()
+        self._making: tuple[float, Future[RedisCluster]] | None = None
 
     def __call__(self) -> redis.Redis:
-        with self._making:
-            if self._client is None:
-                self._client = self._connect()
-            return cast("redis.Redis", self._client)  # for commands of one key it is one
+        if self._client is None:
+            began, making = self._begun()
+            try:
+                self._client = making.result(max(0.0, began + self._seconds - time.monotonic()))
+            except TimeoutError as error:
+                raise redis.TimeoutError("The Cluster does not answer.") from error
+        return cast("redis.Redis", self._client)  # for commands of one key it is one
+
+    def _begun(self) -> "tuple[float, Future[RedisCluster]]":
+        with self._guard:
+            if self._making is None or (self._making[1].done() and self._making[1].exception() is not None):
+                making: Future[RedisCluster] = Future()
+                threading.Thread(target=self._make, args=(making,), daemon=True).start()
+                self._making = time.monotonic(), making
+            return self._making
+
+    def _make(self, making: "Future[RedisCluster]") -> None:
+        try:
+            making.set_result(self._connect())
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits
+            making.set_exception(error)
 
     def close(self) -> None:
         if self._client is not None:

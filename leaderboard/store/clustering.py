@@ -10,7 +10,7 @@ on both nodes the answer is TRYAGAIN; who waits alone tries again for a while, a
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -27,13 +27,12 @@ from redis.exceptions import (
 )
 
 from leaderboard.store.carriers import Answers, Command, Wait
+from leaderboard.store.scouting import Scout
 
 _MOST_ROUNDS = 64
 _MOST_REDIRECTIONS = 5
 _PATIENCE_SECONDS = 1.5
 _PAUSE_SECONDS = 0.05
-_REFRESH_SECONDS = 0.1
-_HANG_SECONDS = 0.5  # for which nobody else waits for that node
 _TROUBLE = (redis.ConnectionError, redis.TimeoutError, OSError)
 
 
@@ -42,7 +41,7 @@ class NotSent(redis.ConnectionError):
 
 
 class Hanging(NotSent):
-    """The node let somebody wait in vain a moment ago."""
+    """The node let somebody wait in vain, and has not answered since."""
 
 
 class Clustered:
@@ -56,8 +55,8 @@ class Clustered:
         self._retries = retries
         self._wait = wait
         self._clock = clock
-        self._refreshed = -_REFRESH_SECONDS
-        self._hang_until: dict[str, float] = {}
+        self._scout = Scout(client)
+        self._new_nodes: dict[tuple[str, int], ClusterNode] = {}  # that have no slot yet: the table has none of those
 
     def carry(self, commands: Sequence[Command], *, resend: bool, patient: bool) -> Answers:
         """As `Carrier` says; but that a node is away is the answer of its commands only."""
@@ -70,7 +69,7 @@ class Clustered:
             self._send(commands, pending, answers)
             errors = {number: answers[number] for number in pending if isinstance(answers[number], Exception)}
             if any(isinstance(error, (*_TROUBLE, ClusterDownError)) for error in errors.values()):
-                self._refresh()
+                self._scout.look_round()
             if any(isinstance(error, _TROUBLE) for error in errors.values()):
                 retries -= 1
             pending = {}
@@ -100,13 +99,13 @@ class Clustered:
             parcel.add(number, asking=_is_ask(reason))
         try:
             for name, parcel in parcels.items():
-                parcel.write(commands, self._wait, self._is_hanging(name))
+                parcel.write(commands, self._wait, self._scout.is_hanging(name))
         finally:
             for name, parcel in parcels.items():
                 for number, answer in parcel.read(commands, self._wait).items():
                     answers[number] = answer
                 if parcel.is_late:
-                    self._hang_until[name] = self._clock() + _HANG_SECONDS
+                    self._scout.look_round(late=name)
 
     def _node_for(self, command: Command, reason: AskError | None) -> ClusterNode:
         client = self._client()
@@ -115,21 +114,18 @@ class Clustered:
                 client.nodes_manager.move_slot(reason)
             else:
                 node = client.nodes_manager.get_node(reason.host, reason.port)
-                if node is not None:
-                    return node
-                self._refresh()
+                return node or self._new_node(reason.host, reason.port)
         return client.nodes_manager.get_node_from_slot(key_slot(command.key.encode()))
 
-    def _is_hanging(self, name: str) -> bool:
-        return self._clock() < self._hang_until.get(name, 0.0)
+    def _new_node(self, host: str, port: int) -> ClusterNode:
+        return self._new_nodes.setdefault((host, port), ClusterNode(host, port))  # type: ignore[no-untyped-call]
 
-    def _refresh(self) -> None:
-        """Asks the nodes who has which slots, not more often than makes sense."""
-        if self._clock() - self._refreshed < _REFRESH_SECONDS:
-            return
-        self._refreshed = self._clock()
-        with suppress(RedisClusterException, redis.RedisError):  # then what was known goes on being used
-            self._client().nodes_manager.initialize()
+    def close(self) -> None:
+        """Ends what is under way beside the calls."""
+        self._scout.close()
+        for node in self._new_nodes.values():
+            if node.redis_connection is not None:
+                node.redis_connection.close()
 
 
 class _Parcel:
@@ -178,14 +174,17 @@ class _Parcel:
     def read(self, commands: Sequence[Command], wait: Wait) -> dict[int, Any]:
         """The answers; of those that have none, why."""
         answers: list[Any] = []
+        more: list[Any] = [redis.ConnectionError("The node did not come to it.")] * self._after
         with self._noting():
             for number in self._numbers if self._error is None else ():
                 if number in self._asking:
                     self._parse("ASKING")
                 answers.append(self._parse(commands[number].words[0]))
-            if self._after and self._error is None:
+            if self._error is None:
                 more = [self._parse("WAIT") for _ in range(self._after)]
-                answers = wait.judged([commands[number] for number in self._numbers], [*answers, *more])
+        if self._after:  # also where the node died meanwhile: then nobody knows whether a replica has what it answered
+            came = [commands[number] for number in self._numbers[: len(answers)]]
+            answers = wait.judged(came, [*answers, *more])
         if self._connection is not None:
             self._client.connection_pool.release(self._connection)
         missing = len(self._numbers) - len(answers)

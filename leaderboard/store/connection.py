@@ -24,6 +24,7 @@ from leaderboard.errors import ConfigError, StoreUnavailable
 from leaderboard.store import clients
 from leaderboard.store.carriers import Command
 from leaderboard.store.clients import Clients
+from leaderboard.store.clustering import Clustered
 from leaderboard.store.scripts import ACKNOWLEDGED, Call, Script, load
 
 # What a store answers that is up but cannot serve now; any other answer of its is a mistake of ours.
@@ -50,6 +51,11 @@ class Store:
     def client(self) -> redis.Redis:
         """For commands that are no scripts. Raises what `translated` translates, where it has to connect and cannot."""
         return self._clients.client()
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether a part of it can be away while others answer."""
+        return isinstance(self._clients.carrier, Clustered)
 
     def nodes(self) -> list[tuple[str, redis.Redis]]:
         """The servers that hold the data, with their names: one, or the primaries of a Cluster. Raises as `client`."""

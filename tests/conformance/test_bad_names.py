@@ -231,3 +231,22 @@ def test_slashes_are_never_folded_or_redirected(service: Any) -> None:
         reply = service.request("GET", path)
         assert reply.status in (404, 422), path
         assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_bulk_for_thousands_of_boards_that_are_none_costs_one_look(service: Any) -> None:
+    service.put_board("b")
+    names = [f"none-{number}" for number in range(3000)] + ["no name", "..", "\x00"]
+    items = [{"board": name, "player": "ada", "score": 1} for name in ["b", *names, "b"]]
+    service.services.registry._cached.clear()
+    looked: list[str] = []
+    fences = service.services.registry._fences
+    find = fences.find
+    fences.find = lambda game, name: looked.append(name) or find(game, name)
+    try:
+        report = service.bulk(items)
+    finally:
+        fences.find = find
+    assert set(looked) == {"b"}
+    assert [one["index"] for one in report["rejected"]] == list(range(1, 3004))
+    assert {one["code"] for one in report["rejected"]} == {"unknown_board"}
+    assert (report["received"], report["applied"], report["unchanged"]) == (3005, 1, 1)

@@ -195,9 +195,9 @@ class Gate:
         self.long: list[str] = []  # targets of what went the long way
         bridge = self.gateway._bridge
 
-        async def watched(scope: Any, receive: Any, send: Any, first: Any = None) -> None:
+        async def watched(scope: Any, receive: Any, send: Any, *more: Any) -> None:
             self.long.append(f"{scope['method']} {scope['raw_path'].decode('latin-1')}")
-            await bridge(scope, receive, send, first)
+            await bridge(scope, receive, send, *more)
 
         watched.close = bridge.close  # type: ignore[attr-defined]
         watched.run, watched.close = bridge.run, bridge.close  # type: ignore[attr-defined]

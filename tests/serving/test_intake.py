@@ -76,10 +76,10 @@ def test_a_client_that_went_away_holds_nothing() -> None:
 
 
 def test_a_body_that_a_thread_reads_ends_when_it_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BEGIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_REST_SECONDS", 0.01)
 
     async def work() -> list[str]:
-        receive = hurried(Client(piece(b"x")).receive, 0)
+        receive = hurried(Client(piece(b"x")).receive)
         return [(await receive())["type"], (await receive())["type"]]
 
     assert run(work()) == ["http.request", "http.disconnect"]

@@ -18,7 +18,7 @@ from leaderboard.errors import StoreUnavailable
 from leaderboard.serving import tops as tops_module
 from leaderboard.serving.tops import Figures, Tops
 from tests.conftest import Service
-from tests.serving.harness import Answered, Ask, Client, Gate
+from tests.serving.harness import Answered, Ask, Client, Gate, messages
 
 STALENESS = 60.0
 TOP = "/v1/boards/b/top"
@@ -468,7 +468,7 @@ def test_a_client_of_the_memory_is_a_client_of_its_game_alone(stage: Stage) -> N
     other.new_game()
     other.put_board("b")
     other.services.access.identify(other.keys["server"])
-    client = Client([])
+    client = Client(messages(b""))
     future, _ = stage.gate.start(Ask("GET", TOP, (("Authorization", "Bearer " + other.keys["server"]),)), client)
     future.result(5)
     assert b'"total":0' in client.answer.body

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -541,3 +542,35 @@ def test_the_guide_has_a_section_and_a_line_of_its_checklist_for_every_check() -
     headings = {re.sub(r"[^a-z0-9 -]", "", title).replace(" ", "-") for title in titles}
     assert set(findings.SECTIONS.values()) <= headings
     assert re.findall(r"^\| `([a-z-]+)` \|", text.partition("## Checklist")[2], re.MULTILINE) == list(findings.SECTIONS)
+
+
+def test_what_is_said_of_a_full_store_fits_its_policy() -> None:
+    full = {"used_memory": int(3.9 * GIB), "used_memory_rss": int(3.9 * GIB)}
+    seen = {
+        policy: {one.check: one.seen for one in judge(changed(maxmemory_policy=policy, evicted_keys=7, **full))}
+        for policy in ("noeviction", "allkeys-lru")
+    }
+    assert "writes are refused" in seen["noeviction"]["memory-headroom"]
+    assert "thrown away" in seen["allkeys-lru"]["memory-headroom"]
+    assert all("7 keys were evicted" in one["eviction"] for one in seen.values())
+    (killed,) = (one for one in judge(changed(maxmemory=0, **{**full, "used_memory": 7 * GIB})) if "kill" in one.seen)
+    assert killed.check == "memory-headroom"
+
+
+def test_who_gets_in_from_elsewhere_is_not_known_where_the_configuration_is_not() -> None:
+    told = replace(changed(fields=OPEN | {"transport": "loopback"}), config=None)
+    assert ("password", "unknown") in {(one.check, one.level) for one in judge(told)}
+
+
+def test_a_store_that_asks_for_a_password_is_not_said_to_be_down(single: Single) -> None:
+    single.node.client.config_set("requirepass", "secret")
+    try:
+        for address in (f":wrong@127.0.0.1:{single.node.port}", f"127.0.0.1:{single.node.port}"):
+            url = f"redis://{address}"
+            with closing(Store.connect(Settings(redis_url=url), url)) as store:
+                (finding,) = check(lambda: store.client, Wanted(now=time.time)).findings
+            assert (finding.check, finding.level) == ("store", "fail")
+            assert "let the service in" in finding.seen
+            assert "PASSWORD" in finding.remedy
+    finally:
+        single.node.client.config_set("requirepass", "")

@@ -52,7 +52,7 @@ def _commands(told: Told) -> Finding:
 def _password(told: Told) -> Finding:
     if told.transport == "socket":
         return _password_of_socket(told)
-    if told.lets_anybody_in is None:
+    if told.lets_anybody_in is None or (told.lets_anybody_in and told.transport == "loopback" and told.config is None):
         return unknown("password", "whether the store lets anybody in without a password")
     if not told.lets_anybody_in:
         return ok("password", "nobody gets in without a password")

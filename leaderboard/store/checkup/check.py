@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import AuthenticationError, RedisClusterException, RedisError
 
 from leaderboard.store.checkup import topology
 from leaderboard.store.checkup.access import access
@@ -21,6 +21,7 @@ from leaderboard.store.checkup.speed import speed
 from leaderboard.store.checkup.told import Told
 
 _START = "Start it, see its log, and the address in LEADERBOARD_REDIS_URL."
+_SIGN_IN = "Put user and password into LEADERBOARD_REDIS_URL: redis://USER:PASSWORD@HOST:PORT."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def check(client: Callable[[], Any], wanted: Wanted) -> CheckUp:
             if all(finding.level != "fail" for finding in done.findings if finding.check == "store"):
                 done.keys = _of_keys(layout, wanted, done.findings)
     except (RedisError, RedisClusterException) as error:
-        done.findings.append(fail("store", f"it does not answer: {error}", _START))
+        done.findings.append(_no_answer(error))
     return done
 
 
@@ -88,13 +89,20 @@ def _of_server(node: Node, layout: Layout, wanted: Wanted) -> Iterator[Finding]:
     try:
         told = ask(node, wanted.now, embedded=wanted.embedded)
     except RedisError as error:
-        yield fail("store", f"it does not answer: {error}", _START)
+        yield _no_answer(error)
         return
     yield _ok("store", "it answers")
     if layout.kind == "single" and told.is_replica:
         yield topology.leads_to_replica()
         return
     yield from judge(told, wanted=wanted.replicas, expected=layout.kind != "single")
+
+
+def _no_answer(error: Exception) -> Finding:
+    said = str(error)
+    if isinstance(error, AuthenticationError) or "NOAUTH" in said or said.startswith("HELLO must be called"):
+        return fail("store", f"it does not let the service in: {said}", _SIGN_IN)
+    return fail("store", f"it does not answer: {said}", _START)
 
 
 def _of_keys(layout: Layout, wanted: Wanted, findings: list[Finding]) -> KeyCount | None:

@@ -26,11 +26,14 @@ def _eviction(told: Told) -> Finding:
     policy, evicted = told.info.get("maxmemory_policy"), told.number("evicted_keys")
     if policy is None:
         return unknown("eviction", "what the store does when it is full")
+    gone, restore = f"{evicted:,} keys were evicted since the store started", "Restore what is missing from a snapshot."
     if str(policy).startswith("allkeys"):
-        return fail("eviction", f"a full store throws rankings away (maxmemory-policy {policy})", _NOEVICTION)
+        seen = f"a full store throws rankings away (maxmemory-policy {policy})"
+        if evicted:
+            return fail("eviction", f"{seen}: {gone}", f"{_NOEVICTION} {restore}")
+        return fail("eviction", seen, _NOEVICTION)
     if evicted:
-        seen = f"{evicted:,} keys were evicted since the store started"
-        return warn("eviction", seen, f"{_NOEVICTION} Restore what is missing from a snapshot.")
+        return warn("eviction", gone, f"{_NOEVICTION} {restore}")
     if policy != "noeviction":
         seen = (
             f"a full store throws away what has a lifetime (maxmemory-policy {policy}): "
@@ -68,10 +71,17 @@ def _headroom(told: Told) -> Finding:
     seen = f"{size(used)} of {size(limit)} used ({share:.0%})"
     remedy = "Raise maxmemory, shorten retention ('leaderboard memory' shows what takes it), or go on to a Cluster."
     if share >= _FULL:
-        return fail("memory-headroom", seen + ": soon writes are refused", remedy)
+        return fail("memory-headroom", f"{seen}: {_when_full(told)}", remedy)
     if share >= _NEARLY_FULL:
         return warn("memory-headroom", seen, remedy)
     return ok("memory-headroom", seen)
+
+
+def _when_full(told: Told) -> str:
+    if not told.number("maxmemory"):
+        return "soon the system kills it"
+    evicts = told.info.get("maxmemory_policy", "noeviction") != "noeviction"
+    return "soon keys are thrown away" if evicts else "soon writes are refused"
 
 
 def _fragmentation(told: Told) -> Finding:

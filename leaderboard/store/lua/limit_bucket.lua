@@ -1,7 +1,7 @@
 -- Takes tokens out of the buckets of some players, as many as there are of what is wanted.
 -- KEYS   the buckets
 -- ARGV   1 tokens that flow in, 2 over so many milliseconds, 3 tokens that a bucket holds, 4 now, Unix milliseconds; ''
---        for the store's clock, then for each bucket: tokens wanted
+--        for the store's clock, then for each bucket: tokens wanted, below 0 those that are given back
 -- ANSWER for each bucket: tokens given, tokens left, milliseconds until there is one more, until it is full
 -- A bucket is "level at". A token is ARGV[2] units of the level, so each millisecond brings ARGV[1] of them.
 --#include limit_clock.lua
@@ -20,7 +20,7 @@ for n, key in ipairs(KEYS) do
     level = min(most, level)
   end
   local given = min(tonumber(ARGV[4 + n]), floor(level / token))
-  level = level - given * token
+  level = min(most, level - given * token)
   local full = ceil((most - level) / flow)
   -- As text they are exact: a bucket has at most 14 digits.
   if given > 0 or kept then call('SET', key, level .. ' ' .. now, 'PX', full + 1000) end

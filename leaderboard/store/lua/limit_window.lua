@@ -24,11 +24,15 @@ while first and first.part < number - parts do
   first = at(0)
 end
 local last = first and at(-1)
-if last and last.part > number then -- the clock was set back: all that counts is as of now
-  first = {part = number, before = 0, after = last.after - first.before}
-  last = first
-  redis.call('DEL', KEYS[1])
-  redis.call('RPUSH', KEYS[1], text(first.part, first.before, first.after))
+if last and last.part > number then -- the clock was set back: the newest is as of now, the others as long before it
+  local ahead = last.part - number
+  local place, entry = 0, first
+  while entry do
+    redis.call('LSET', KEYS[1], place, text(entry.part - ahead, entry.before, entry.after))
+    place = place + 1
+    entry = at(place)
+  end
+  first, last = at(0), at(-1)
 end
 while last and back > 0 do
   local given = math.min(back, last.after - last.before)
@@ -56,5 +60,14 @@ elseif given > 0 then
 end
 if last then redis.call('PEXPIRE', KEYS[1], length * (parts + 1) + 1000) end
 local left = math.max(0, limit - total - given)
-local wait = (left > 0 or not first) and 0 or (first.part + parts + 1) * length - now
+local wait = 0
+if left == 0 and last then
+  local place, beyond = 0, parts -- the entry that has to go: the first, unless the limit was lowered
+  while total + given > limit and place < beyond do
+    local middle = math.floor((place + beyond) / 2)
+    local entry = at(middle)
+    if not entry or entry.after > last.after - limit then beyond = middle else place = middle + 1 end
+  end
+  wait = (at(place).part + parts + 1) * length - now
+end
 return {given, left, wait, last and (last.part + parts + 1) * length - now or 0}
