@@ -1,5 +1,6 @@
 """The service over TLS, with a password, as a user who may do no more than the guide says."""
 
+import os
 import re
 import select
 import shutil
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import redis
@@ -211,11 +212,18 @@ def use(service: Service) -> None:
 # TLS.
 
 
+def lacking(what: str) -> NoReturn:
+    """Skips on a laptop; CI installs it, and fails without."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs it: {what}")
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate for 127.0.0.1, its key, and another certificate of the same name."""
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
+        lacking("no openssl to make a certificate with")
     folder = tmp_path_factory.mktemp("tls")
     for name in ("ours", "other"):
         subprocess.run(
@@ -258,7 +266,7 @@ def tls_server(folder: Path, certificate: Path, *options: str) -> Iterator[int]:
         finally:
             process.kill()
             process.wait()
-    pytest.skip("no server on this machine was built with TLS")
+    lacking("no server on this machine was built with TLS")
 
 
 def listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
