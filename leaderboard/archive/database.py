@@ -59,8 +59,11 @@ class Database:
 
     def migrate(self) -> None:
         """Brings the schema to HEAD; safe to call from several processes at once. Raises ConfigError."""
-        if self._revision() == HEAD:
-            return
+        with self._turn():
+            if self._revision() != HEAD:
+                self._upgrade()
+
+    def _upgrade(self) -> None:
         with _translated(), self._migrating() as connection:
             # Slow to import, seldom needed; and by one thread at a time, for its modules import each other.
             from alembic import command  # noqa: PLC0415
@@ -105,13 +108,24 @@ class Database:
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK_ID)))
                     connection.commit()
             return
-        file = self.engine.url.database
-        with (
-            Path(f"{file}.lock" if file and file != ":memory:" else "/dev/null").open("a") as lock,
-            self.engine.begin() as connection,
-        ):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One process at a time, where the database is a file: to switch it to WAL nobody else may have it open, and
+        SQLite does not wait for that."""
+        file = self.engine.url.database
+        if self.engine.dialect.name != "sqlite" or not file or file == ":memory:":
+            yield
+            return
+        try:
+            lock = Path(f"{file}.lock").open("a")  # noqa: SIM115 - its errors are told, those of the block are not
+        except OSError as error:
+            raise DatabaseUnavailable(f"The database is away: {error.strerror}.") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def _pool(url: sa.URL) -> dict[str, object]:
@@ -126,7 +140,7 @@ def _pool(url: sa.URL) -> dict[str, object]:
 def _tune_sqlite(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     # WAL lets readers and a writer work side by side; FULL keeps what was committed over a loss of power.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
+    for pragma in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

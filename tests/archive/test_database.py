@@ -1,5 +1,6 @@
 """The relational side, on SQLite and on a private PostgreSQL: migrations, keys, boards."""
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,26 @@ def test_several_processes_may_migrate_at_once(settings: Settings) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_sqlite_is_opened_for_the_first_time_by_one_process_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for others when it is switched to WAL: two that start at once would fail now and then."""
+    revision, refused = Database._revision, []
+
+    def look(self: Database) -> str | None:
+        with (tmp_path / "leaderboard.sqlite3.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                refused.append(1)
+        return revision(self)
+
+    monkeypatch.setattr(Database, "_revision", look)
+    for _ in range(2):
+        Database.connect(Settings(data_dir=tmp_path)).close()
+    assert len(refused) == 2
 
 
 def test_times_come_back_aware_and_to_the_microsecond(services: Services) -> None:
