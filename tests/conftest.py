@@ -124,6 +124,20 @@ class Service:
         return reply.json
 
 
+class OwnBoards:
+    """A registry for jobs that go through all boards: what other tests left behind is none of a test's business."""
+
+    def __init__(self, registry: Any, games: set[str]) -> None:
+        self._registry = registry
+        self._games = games
+
+    def everywhere(self) -> list[Any]:
+        return [board for board in self._registry.everywhere() if board.game in self._games]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A private Valkey, for this run (or this worker of it) alone."""
@@ -190,11 +204,10 @@ def app(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), redis_url=store_url, read_staleness_ms=0)
     app = create_app(settings, clock=clock.now)
     app.extensions["test_clock"] = clock
-    app.extensions["test_games"] = games = set()
-    # Jobs go through all boards there are; those that other tests left behind are none of a test's business.
-    registry = app.extensions["leaderboard"].registry
-    everywhere = registry.everywhere
-    registry.everywhere = lambda: [board for board in everywhere() if board.game in games]
+    app.extensions["test_games"] = games = set[str]()
+    services = app.extensions["leaderboard"]
+    for job in (services.sealing, services.snapshots):
+        job._registry = OwnBoards(services.registry, games)
     yield app
     app.extensions["leaderboard"].close()
 
