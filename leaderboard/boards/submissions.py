@@ -187,6 +187,8 @@ class Submissions:
                 raise UnknownBoard(chunk.board)  # noqa: TRY301 - as whoever looks it up does
             look = self._registry.fresh if fresh else self._registry.get
             board = known or look(game, chunk.board)
+            if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
+                board = self._registry.keep_metadata(board, context.now)  # the board as it is by then: maybe another
         except UnknownBoard as error:
             refusal = Refusal(error.code, error.detail)
             chunk.refused = [Rejection(item.index, refusal) for item in chunk.items]
@@ -195,8 +197,6 @@ class Submissions:
         if len(board.parts) != chunk.parts:
             chunk.status = "parted"
             return
-        if not board.keeps_metadata and any(item.submission.metadata is not None for item in chunk.items):
-            board = self._registry.keep_metadata(board, context.now)
         board = board.parts[chunk.part]
         if chunk.born_of_batch != board.born:
             chunk.born_of_batch, chunk.absent, chunk.gone = board.born, {}, set()

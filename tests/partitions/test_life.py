@@ -128,6 +128,30 @@ def test_who_knows_another_number_of_parts_learns_it(service: Service) -> None:
         service.request("DELETE", "/v1/boards/b")
 
 
+@pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 3), (4, 0)])
+def test_the_first_metadata_of_a_board_that_is_made_anew_meanwhile(
+    service: Service, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    service.put_board(partitions=before)
+    registry = service.services.registry
+    real = registry.keep_metadata
+
+    def keep_metadata(board: Board, now: datetime) -> Board:
+        registry.delete(board.game, board.name)
+        if after:
+            registry.put(board.game, board.name, {**board.definition, "partitions": after}, now)
+        return real(board, now)
+
+    monkeypatch.setattr(registry, "keep_metadata", keep_metadata)
+    reply = service.request("POST", "/v1/boards/b/scores", json={"player": "p3", "score": 1, "metadata": {"n": 1}})
+    if after:
+        assert reply.status == 200
+        (row,) = top(service, "/boards/b/top?metadata=true")
+        assert (row["player"], row["metadata"]) == ("p3", {"n": 1})
+    else:
+        assert (reply.status, reply.json["code"]) == (404, "unknown_board")
+
+
 def test_a_period_that_is_sealed_in_one_part_takes_no_late_scores_in_another(service: Service) -> None:
     service.put_board(partitions=4, periods=["day"])
     service.submit("p0", 1)
