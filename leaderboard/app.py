@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from leaderboard import jsontext, logs
 from leaderboard.api import (
@@ -17,6 +18,7 @@ from leaderboard.api import (
     events,
     funnels,
     games,
+    observing,
     openapi,
     operations,
     probes,
@@ -24,13 +26,15 @@ from leaderboard.api import (
     rankings,
     scores,
     stats,
+    streams,
 )
 from leaderboard.config import Settings
 from leaderboard.services import Clock, Services, build, system_clock
 from leaderboard.store.connection import Store
-from leaderboard.web import pages
+from leaderboard.web import errorpages
+from leaderboard.web.install import install as install_pages
 
-_RESOURCES = (boards, scores, rankings, board_analytics, games, counters, events, stats, activity, funnels)
+_RESOURCES = (boards, scores, rankings, board_analytics, streams, games, counters, events, stats, activity, funnels)
 OPERATIONS = [operation for resource in _RESOURCES for operation in resource.OPERATIONS]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _log = structlog.get_logger(__name__)
@@ -46,12 +50,14 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock,
     app.url_map.strict_slashes = False
     app.url_map.converters.update(board=operations.BoardConverter, player=operations.PlayerConverter)
     app.extensions["leaderboard"] = wired = build(settings, clock=clock, store=store)
-    problems.install(app)
+    problems.install(app, errorpages.dress)
+    observing.install(app)
     _install_request_ids(app)
     operations.install(app, OPERATIONS)
     app.register_blueprint(probes.blueprint)
     app.add_url_rule("/openapi.json", "openapi", _serve(jsontext.dumps(openapi.document(OPERATIONS))))
-    pages.install(app)
+    install_pages(app, wired)
+    _trust_proxies(app, wired.settings.trusted_proxies)
     _warn(wired)
     return app
 
@@ -79,6 +85,13 @@ def _serve(body: bytes) -> Any:
         return Response(body, content_type="application/json")
 
     return view
+
+
+def _trust_proxies(app: Flask, count: int) -> None:
+    """Believes what so many proxies in front of the service say of the client and its scheme; not of the host."""
+    if count:
+        fixed = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's documentation has it
 
 
 def _warn(wired: Services) -> None:

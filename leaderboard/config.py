@@ -6,7 +6,7 @@ Every field is also an environment variable, `LEADERBOARD_` and its name in capi
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from leaderboard.errors import ConfigError
 
 PREFIX = "LEADERBOARD_"
 _MOST_CHUNK_ITEMS = 2000
+_SHORTEST_SECRET = 24
 _REDIS_SCHEMES = (
     "redis",
     "rediss",
@@ -53,6 +54,10 @@ class Settings:
     max_body_bytes: int = 8 * 1024 * 1024
     max_bulk_items: int = 10_000
     chunk_items: int = 1000  # items one script call takes: bounds how long the store is busy with it
+    secret_key: str = field(default="", repr=False)  # that forms are signed with; '': a random one in the database
+    session_hours: float = 12.0  # of not being used, after which a session of the dashboard ends
+    secure_cookies: str = "auto"  # always, or auto: where the request came by https
+    trusted_proxies: int = 0  # whose X-Forwarded-For and X-Forwarded-Proto are believed, counted from the service
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 0  # 0: one a core
@@ -62,13 +67,17 @@ class Settings:
     drain_seconds: float = 1.0  # between /readyz turning 503 and the end of accepting, when a worker is told to end
     log_level: str = "info"
     log_format: str = "auto"  # json, plain, or auto: plain on a terminal
+    traces: str = "off"  # otlp: to the collector that the standard OTEL_... variables name
 
     def __post_init__(self) -> None:
         self._check_urls()
         _parse_keep_days(self.archive_keep_days)
         self._check_numbers()
+        self._check_dashboard()
         if self.log_format not in ("auto", "json", "plain"):
             raise ConfigError(f"{PREFIX}LOG_FORMAT is auto, json or plain, not {self.log_format!r}.")
+        if self.traces not in ("off", "otlp"):
+            raise ConfigError(f"{PREFIX}TRACES is off or otlp, not {self.traces!r}.")
         if self.log_level.lower() not in ("debug", "info", "warning", "error"):
             raise ConfigError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not {self.log_level!r}.")
 
@@ -98,15 +107,25 @@ class Settings:
         if self.wait_replicas and not 0 < self.wait_timeout_ms < self.redis_timeout_seconds * 1000:
             raise ConfigError(f"{PREFIX}WAIT_TIMEOUT_MS must be above 0 and below {PREFIX}REDIS_TIMEOUT_SECONDS.")
 
+    def _check_dashboard(self) -> None:
+        if 0 < len(self.secret_key) < _SHORTEST_SECRET:
+            raise ConfigError(f"{PREFIX}SECRET_KEY must have at least {_SHORTEST_SECRET} characters, best random ones.")
+        if not 0 < self.session_hours <= 720:
+            raise ConfigError(f"{PREFIX}SESSION_HOURS must be above 0 and at most 720.")
+        if self.secure_cookies not in ("auto", "always"):
+            raise ConfigError(f"{PREFIX}SECURE_COOKIES is auto or always, not {self.secure_cookies!r}.")
+        if not 0 <= self.trusted_proxies <= 10:
+            raise ConfigError(f"{PREFIX}TRUSTED_PROXIES must be 0 to 10.")
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Reads `env` (the process environment by default). Raises ConfigError naming the variable at fault."""
         env = os.environ if env is None else env
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            text = env.get(PREFIX + field.name.upper())
+        for one in fields(cls):
+            text = env.get(PREFIX + one.name.upper())
             if text:
-                values[field.name] = _convert(field.name, field.default, text)
+                values[one.name] = _convert(one.name, one.default, text)
         return cls(**values)
 
     def with_changes(self, **changes: Any) -> Self:

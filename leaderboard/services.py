@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from leaderboard.accounts.accounts import Accounts
+from leaderboard.accounts.failures import Failures
+from leaderboard.accounts.links import Links
+from leaderboard.accounts.sessions import Sessions
 from leaderboard.archive.captures import BoardCaptures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
@@ -30,6 +34,8 @@ from leaderboard.games.access import Access
 from leaderboard.games.limits import GameLimits
 from leaderboard.games.settings import Games
 from leaderboard.limits.keeper import Keeper
+from leaderboard.live.following import Live
+from leaderboard.live.topics import Sources
 from leaderboard.stats.activity.reading import Activity
 from leaderboard.stats.counters import Counters
 from leaderboard.stats.funnels.reading import Funnels
@@ -87,6 +93,11 @@ class Services:
     restoring: Restoring
     snapshots: Snapshots
     housekeeping: Housekeeping
+    accounts: Accounts
+    sessions: Sessions
+    links: Links
+    failures: Failures
+    live: Live
 
     def calendar_of(self, game: str) -> Calendar:
         """By which days and weeks a game counts its stats. Raises Unavailable."""
@@ -94,6 +105,7 @@ class Services:
 
     def close(self) -> None:
         """Gives back every connection."""
+        self.live.close()
         self.store.close()
         self.database.close()
 
@@ -152,6 +164,11 @@ def build(settings: Settings, *, clock: Clock = system_clock, store: Store | Non
         restoring=Restoring(store, registry, database, archive, revival),
         snapshots=Snapshots(store, registry, archive, settings.resolved_snapshot_dir, settings.snapshot_keep),
         housekeeping=Housekeeping(registry, database, copies, settings.archive_kept),
+        accounts=Accounts(database, settings.key_cache_seconds),
+        sessions=Sessions(store, settings.session_hours),
+        links=Links(store),
+        failures=Failures(store),
+        live=Live(Sources(store, registry, clock)),
     )
 
 

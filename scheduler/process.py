@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from leaderboard import tracing
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, Unavailable
 from leaderboard.services import Services, build
@@ -28,6 +29,7 @@ def run(settings: Settings, jobs: Sequence[Job], *, until_eof: bool = False) -> 
     """
     if settings.in_memory:
         raise ConfigError("The memory store lives in the web process, where 'leaderboard serve' runs the jobs too.")
+    tracing.begin(settings, "scheduler")
     ending = threading.Event()
     # No handlers: one that sets an event can meet the main thread inside it, and wait for itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # in every thread begun from here on
@@ -42,6 +44,7 @@ def run(settings: Settings, jobs: Sequence[Job], *, until_eof: bool = False) -> 
     ending.wait()
     clockwork.stop()
     services.close()
+    tracing.end()
 
 
 def _connected(settings: Settings, ending: threading.Event) -> Services | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 
+from leaderboard import tracing
 from leaderboard.archive.job_runs import JobRun, JobRuns
 from leaderboard.errors import DatabaseUnavailable, Interrupted, StoreUnavailable, Unavailable
 from leaderboard.services import Services
@@ -33,14 +34,17 @@ class Runner:
         """`stopping` tells whether runs are to end at their next checkpoint, and no more to begin."""
         self._services = services
         self._stopping = stopping
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.claims = Claims(services.store, lifetime_seconds, monotonic, stopping)
         self.runs = JobRuns(services.database)
 
-    def attempt(self, job: Job) -> None:
-        """Runs the job now and logs how it went; whatever happens, there is a next time."""
+    def attempt(self, job: Job) -> bool:
+        """Runs the job now and logs how it went; whatever happens, there is a next time.
+
+        Answers False where it was not begun: somebody else is running it, or this process is to end.
+        """
         if self._stopping():
-            return
+            return False
         began = time.monotonic()
         try:
             counts = self.run(job)
@@ -53,6 +57,8 @@ class Runner:
         else:
             if counts and any(counts.values()):
                 _log.info("job done", job=job.id, counts=dict(counts), seconds=round(time.monotonic() - began, 3))
+            return counts is not None
+        return True
 
     def run(self, job: Job, as_of: datetime | None = None) -> Mapping[str, int] | None:
         """Runs the job as of that time, or now; answers its counts, or None if somebody else is running it.
@@ -78,14 +84,15 @@ class Runner:
             return self.claims.take(job.id)
         except StoreUnavailable as error:
             with suppress(DatabaseUnavailable):
-                self.runs.not_begun(job.id, self._name, as_of, self._services.clock(), _text(error))
+                self.runs.not_begun(job.id, self.name, as_of, self._services.clock(), _text(error))
             raise
 
     def _recorded(self, job: Job, as_of: datetime, lease: Lease) -> Mapping[str, int]:
         clock = self._services.clock
-        run = self.runs.start(job.id, lease.token, self._name, as_of, clock())
+        run = self.runs.start(job.id, lease.token, self.name, as_of, clock())
         try:
-            counts = job.function(self._services, as_of, lease)
+            with tracing.job(job.id):
+                counts = job.function(self._services, as_of, lease)
         except BaseException as error:
             with suppress(DatabaseUnavailable):  # the job's own error is the one to tell
                 self.runs.finish(run, clock(), error=_text(error))

@@ -69,7 +69,7 @@ class Front:
 
     def close(self) -> None:
         """Ends its threads."""
-        self.gateway.close()
+        self._run(self.gateway.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

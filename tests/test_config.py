@@ -36,6 +36,9 @@ def test_every_setting_comes_from_the_environment() -> None:
         ("THREADS", "0"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
+        ("SECRET_KEY", "too short"),
+        ("SECURE_COOKIES", "never"),
+        ("TRUSTED_PROXIES", "-1"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(name: str, value: str) -> None:

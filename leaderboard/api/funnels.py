@@ -1,9 +1,8 @@
 """`/funnels`: what they are, and how far players come in them."""
 
-import re
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields
 
 from leaderboard.api.activity import DayAnswer
 from leaderboard.api.events import WarningAnswer
@@ -11,37 +10,13 @@ from leaderboard.api.operations import Call, Operation
 from leaderboard.api.ranges import RangeAnswer, RangeQuery, head, range_of
 from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import NoQuery
-from leaderboard.fields import BOARD_NAME, Flag, Strict, Text, Whole
-from leaderboard.stats.funnels.definitions import LONGEST_WINDOW, MOST_STEPS, SHORTEST_WINDOW, Funnel
-from leaderboard.stats.funnels.paths import FIRST_TIMES, MOST_TIMES
+from leaderboard.fields import Flag, Text, Whole
+from leaderboard.stats.funnels.definitions import Funnel
 from leaderboard.stats.funnels.reading import FunnelReading
+from leaderboard.stats.funnels.schema import FunnelSchema, doubts
 from leaderboard.times import format_time
 
 MOST_DAYS = 92
-_DAY_SECONDS = 86_400
-_NAME = re.compile(BOARD_NAME)
-
-
-def _check_step(name: str) -> None:
-    if _NAME.fullmatch(name) is None:
-        raise ValidationError("1 to 64 letters, digits, '.', '_', '-' and ':', and not '.' or '..'.")
-
-
-def _check_different(names: list[str]) -> None:
-    if len(set(names)) < len(names):
-        raise ValidationError("An event is there twice.")
-
-
-class FunnelSchema(Strict):
-    """A funnel's definition, as `PUT /funnels/{funnel}` takes it."""
-
-    steps = fields.List(
-        Text(validate=_check_step),
-        required=True,
-        validate=[validate.Length(2, MOST_STEPS), _check_different],
-        metadata={"description": "Different names of events, in their order."},
-    )
-    window_seconds = Whole(load_default=_DAY_SECONDS, validate=validate.Range(SHORTEST_WINDOW, LONGEST_WINDOW))
 
 
 class FunnelAnswer(Schema):
@@ -139,17 +114,7 @@ def _reached(players: tuple[int | None, ...]) -> dict[str, Any]:
 
 
 def _warnings(reading: FunnelReading) -> list[dict[str, str]]:
-    found = []
-    if reading.uncertain:
-        detail = (
-            f"Of the times of an event that a player has in a day the first {FIRST_TIMES} and the last"
-            f" {MOST_TIMES - FIRST_TIMES} are kept. Some players have more, and may have come further than it says."
-        )
-        found.append({"code": "times_cut_off", "name": reading.funnel.name, "detail": detail})
-    if reading.late:
-        detail = "Some events came when other times of their day or a later one were gone. Not all is counted."
-        found.append({"code": "events_too_late", "name": reading.funnel.name, "detail": detail})
-    return found
+    return [{"code": code, "name": reading.funnel.name, "detail": detail} for code, detail in doubts(reading).items()]
 
 
 def _operation(view: Any, method: str, path: str, summary: str, answers: Any, **more: Any) -> Operation:

@@ -11,6 +11,7 @@ from leaderboard import __version__
 from leaderboard.api.operations import Operation
 from leaderboard.api.schemas import ProblemAnswer
 from leaderboard.fields import BOARD_NAME
+from leaderboard.live.following import CONTENT_TYPE
 
 _TITLES = {
     200: "The answer.",
@@ -44,6 +45,24 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "description": "With the same key and request again within 24 h, nothing is applied twice.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The id of the last event that was received: what came after it is told, and nothing twice.",
+    "schema": {"type": "string"},
+}
+_FILES = {
+    CONTENT_TYPE: {
+        "type": "object",
+        "description": "One event; its data is JSON. docs/live.md tells of each of them.",
+        "properties": {
+            "event": {"type": "string", "enum": ["snapshot", "change", "standing", "overtaken", "gone"]},
+            "data": {"type": "string"},
+            "id": {"type": "string"},
+        },
+    }
 }
 
 _NUMBER = {"type": "integer", "minimum": 0}
@@ -102,6 +121,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
         if operation.line is not None:
             content["application/x-ndjson"] = {"schema": operation.line}
         described["requestBody"] = {"required": True, "content": content}
+    if CONTENT_TYPE in operation.files:
+        described["parameters"].append(_LAST_EVENT_ID)
     if operation.may_repeat:
         described["parameters"].append(_IDEMPOTENCY_KEY)
     return described
@@ -111,9 +132,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, schema in operation.answers.items():
         responses[str(status)] = {"description": _TITLES[status]}
-        if schema is not None:
-            content: dict[str, Any] = {"application/json": {"schema": schema}}
-            content |= {kind: {"schema": {"type": "string"}} for kind in operation.files}
+        content: dict[str, Any] = {} if schema is None else {"application/json": {"schema": schema}}
+        if status == 200:
+            content |= {kind: {"schema": _FILES.get(kind, {"type": "string"})} for kind in operation.files}
+        if content:
             responses[str(status)]["content"] = content
         if operation.is_limited:
             responses[str(status)]["headers"] = _STANDING

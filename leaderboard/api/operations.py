@@ -18,12 +18,13 @@ from marshmallow import Schema, ValidationError
 from werkzeug.routing import BaseConverter
 
 from leaderboard import jsontext
-from leaderboard.api import bodies, limiting, problems
+from leaderboard.api import bodies, limiting, observing, problems
 from leaderboard.api.replies import Answer, reply_of
 from leaderboard.boards.definition import Board
 from leaderboard.errors import BoardsChanged, Forbidden, InvalidInput, NotFound, Unauthenticated
 from leaderboard.fields import BOARD_NAME, check_player, flatten
 from leaderboard.games.access import Identity
+from leaderboard.live.following import HEADERS, Following
 from leaderboard.services import Services
 from leaderboard.store.steps import Steps, finish
 
@@ -85,7 +86,7 @@ class Call:
         return load(schema, self.read_json())
 
 
-View = Callable[[Call], Answer | Steps[Answer]]
+View = Callable[[Call], Answer | Steps[Answer] | Following]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,11 @@ class Operation:
     def is_limited(self) -> bool:
         """Whether a limit may refuse it."""
         return self.is_read or (self.method == "POST" and self.path.endswith("/scores"))
+
+    @property
+    def route(self) -> str:
+        """The path as metrics and traces name it."""
+        return "/v1" + self.path
 
     @property
     def rule(self) -> str:
@@ -200,6 +206,7 @@ def _view_function(operation: Operation) -> Callable[..., Response]:
     def view(**path: str) -> Response:
         wired = services()
         identity = _identify(wired)
+        observing.note_game(identity.game)
         if operation.is_read:
             limiting.check_read(wired, identity)
         if operation.server_only and identity.role != "server":
@@ -211,13 +218,13 @@ def _view_function(operation: Operation) -> Callable[..., Response]:
     return view
 
 
-def _carry_out(operation: Operation, call: Call) -> Answer:
+def _carry_out(operation: Operation, call: Call) -> Answer | Following:
     """Calls the view; anew where this process turns out to know an old definition of a board it read or judged by."""
     registry = call.services.registry
     for _ in range(_MOST_TRIES):
         try:
             made = operation.view(call)
-            return made if isinstance(made, Answer) else finish(call.services.store, made)
+            return made if isinstance(made, Answer | Following) else finish(call.services.store, made)
         except BoardsChanged as error:
             for name in error.boards:
                 registry.fresh(call.game, name)
@@ -275,6 +282,8 @@ def _defaults_of(schema: type[Schema]) -> Mapping[str, Any] | None:
         return None
 
 
-def _respond(answer: Answer) -> Response:
+def _respond(answer: Answer | Following) -> Response:
+    if isinstance(answer, Following):
+        return Response(cast("Any", answer), headers=dict(HEADERS), direct_passthrough=True)
     reply = reply_of(answer, request.method, request.path, request.query_string)
     return problems.response_of(reply.unless(request.headers.get("If-None-Match")))

@@ -1,12 +1,13 @@
 """Whether the process lives and whether it can serve."""
 
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, current_app, g
 
 from leaderboard import jsontext
 from leaderboard.api import problems, replies
 from leaderboard.api.operations import services
+from leaderboard.api.vitals import Vitals
 from leaderboard.errors import Unavailable
 from leaderboard.metrics import exposition
 
@@ -42,10 +43,16 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """For Prometheus."""
-    text, content_type = exposition()
+    text, content_type = exposition(_vitals().metrics())
     response = Response(text, content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _vitals() -> Vitals:
+    wired = services()
+    found = current_app.extensions.setdefault("vitals", Vitals(wired))
+    return cast("Vitals", found)
 
 
 def _json(document: Any) -> Response:

@@ -1,6 +1,9 @@
-"""Every error as problem+json (RFC 9457), from one table."""
+"""Every error as problem+json (RFC 9457), from one table; pages may have it dressed otherwise."""
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
+from typing import TypeVar
 
 import structlog
 from flask import Flask, Response, g
@@ -10,6 +13,8 @@ from leaderboard import errors
 from leaderboard.api import replies
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+Dress = Callable[[Response, Exception], Response]
+_Error = TypeVar("_Error", bound=Exception)
 _log = structlog.get_logger(__name__)
 
 
@@ -46,8 +51,16 @@ def from_bug(error: Exception) -> Response:
     return response_of(replies.problem(500, "internal_error", replies.UNEXPECTED, g.get("request_id", "")))
 
 
-def install(app: Flask) -> None:
-    """Makes the app answer every error this way."""
-    app.register_error_handler(errors.LeaderboardError, from_error)
-    app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(Exception, from_bug)
+def install(app: Flask, dress: Dress) -> None:
+    """Makes the app answer every error this way; `dress` may make another response of it."""
+    app.register_error_handler(errors.LeaderboardError, _dressed(from_error, dress))
+    app.register_error_handler(HTTPException, _dressed(from_http, dress))
+    app.register_error_handler(Exception, _dressed(from_bug, dress))
+
+
+def _dressed(handle: Callable[[_Error], Response], dress: Dress) -> Callable[[_Error], Response]:
+    @wraps(handle)
+    def handler(error: _Error) -> Response:
+        return dress(handle(error), error)
+
+    return handler

@@ -8,6 +8,7 @@ from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.fields import Flag, PlayerId, Strict, Text, Whole
 
 MOST_ROWS = 1000
+MOST_FOLLOWED_ROWS = 100
 
 
 class NumeralText(fields.Float):
@@ -60,6 +61,14 @@ class TopQuery(PeriodQuery):
 
     limit = QueryWhole(load_default=10, validate=validate.Range(1, MOST_ROWS))
     cursor = Text(validate=validate.Length(1, 2000))
+
+
+class StreamQuery(Strict):
+    """What of a board is followed: always the period that is open."""
+
+    period = Text(validate=validate.OneOf(PERIOD_NAMES), metadata={"description": "Default `all`."})
+    limit = QueryWhole(load_default=10, validate=validate.Range(1, MOST_FOLLOWED_ROWS))
+    player = PlayerId(metadata={"description": "Of whom it is told where they stand, and who overtakes them."})
 
 
 class PlayerQuery(PeriodQuery):

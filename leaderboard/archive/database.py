@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, DatabaseUnavailable
 
-HEAD = "0005"  # the newest migration; looked at before Alembic is even imported
+HEAD = "0006"  # the newest migration; looked at before Alembic is even imported
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # A host that is gone without a word is noticed within some ten seconds.
 _POSTGRES = {

@@ -15,6 +15,19 @@ KEPT = 200
 _NO_TOKEN = ""
 
 
+_INTERRUPTED = "interrupted:%"  # how the error of a run begins that was told to end
+
+
+@dataclass(frozen=True, slots=True)
+class JobHealth:
+    """How a job is doing."""
+
+    job: str
+    succeeded_at: datetime | None  # when it last ended well; None where that is not known
+    seconds: float | None  # that its last run took that has ended
+    failures: int  # since it last ended well, as far as they are kept
+
+
 @dataclass(frozen=True, slots=True)
 class JobRun:
     """One run: under way, or killed, while `ended_at` is None; then it has its counts or an error."""
@@ -73,6 +86,30 @@ class JobRuns:
         """The last runs of a job, the newest first."""
         return self._read(sa.select(job_runs).where(job_runs.c.job == job).order_by(job_runs.c.id.desc()).limit(limit))
 
+    def health(self) -> list[JobHealth]:
+        """How every job is doing that ever ran."""
+        runs = job_runs.c
+        well = sa.and_(runs.ended_at.is_not(None), runs.error.is_(None))
+        good = sa.select(runs.job, sa.func.max(runs.id).label("id")).where(well).group_by(runs.job).subquery()
+        ended = sa.select(sa.func.max(runs.id)).where(runs.ended_at.is_not(None)).group_by(runs.job)
+        failed = (
+            sa.select(runs.job, sa.func.count())
+            .outerjoin(good, good.c.job == runs.job)
+            .where(runs.error.is_not(None), runs.error.not_like(_INTERRUPTED))
+            .where(runs.id > sa.func.coalesce(good.c.id, 0))
+            .group_by(runs.job)
+        )
+        with self._database.begin() as connection:
+            successes = dict(
+                connection.execute(sa.select(runs.job, runs.ended_at).join(good, good.c.id == runs.id)).all()
+            )
+            failures: dict[str, int] = dict(connection.execute(failed).all())
+            last = [_run(row) for row in connection.execute(sa.select(job_runs).where(runs.id.in_(ended)))]
+        return [
+            JobHealth(run.job, successes.get(run.job), _seconds(run), failures.get(run.job, 0))
+            for run in sorted(last, key=lambda one: one.job)
+        ]
+
     def under(self, job: str, token: str) -> JobRun | None:
         """The run of a job under this claim, if it has been noted yet."""
         found = self._read(sa.select(job_runs).where(job_runs.c.job == job, job_runs.c.token == token))
@@ -93,6 +130,10 @@ def _insert(connection: sa.Connection, **row: Any) -> JobRun:
     made = connection.execute(sa.insert(job_runs).values(row)).inserted_primary_key
     assert made is not None  # noqa: S101 - for the type checker: one row always has one
     return JobRun(id=made[0], **row)
+
+
+def _seconds(run: JobRun) -> float | None:
+    return None if run.ended_at is None else (run.ended_at - run.started_at).total_seconds()
 
 
 def _surplus(keep: int) -> sa.Delete:

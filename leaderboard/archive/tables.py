@@ -174,3 +174,23 @@ board_captures = Table(
     Column("taken_at", UtcDateTime, nullable=False),
     Column("entries", Text, nullable=False),  # JSON: {"total", "top": [[rank, player, sort key], ...]}
 )
+
+# Who may use the dashboard.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("password", Text, nullable=True),  # its hash; none: one-time links alone sign in
+    Column("stamp", String(16), nullable=False),  # changes with the password; sessions begun before it are over
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Random values that all processes on this database share.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -9,6 +9,7 @@ A batch is for one board and at most some thousand items. Its fields, as the scr
     slots      the periods: {id, name: "week:2026-W47", ends (Unix milliseconds), closes, expires (seconds), late,
                absent (as of how many drops it is not in the archive)}; the rolling windows: {id, window, expires,
                buckets (slots, newest first) where it is derived from them}; the buckets that such windows read: {id}
+    now        Unix milliseconds: whether anybody follows the board by now
     backfill, windows            what the caller does and knows, see `Situation`
     rule       how a rolling window is derived, see store/lua/windows.lua
     profiles   which slots a submission touches, narrowest first: [slot, show, inside...] (numbers from 1)
@@ -165,6 +166,7 @@ class Batch:
             "profile": self.profile,
             "players": self.players,
             "marker_ms": marker_ms,
+            "now": int(self.context.now.timestamp() * 1000),
         }
         if self._windows and self._derives:
             message["rule"] = window_rule(self.board)
@@ -187,7 +189,7 @@ class Batch:
     def key_names(self, marker: str = "") -> list[str]:
         """KEYS for the message."""
         keys: BoardKeys = self.board.keys
-        names = [keys.meta, keys.known, keys.open, keys.closing, marker or keys.meta, keys.loads]
+        names = [keys.meta, keys.known, keys.open, keys.closing, marker or keys.meta, keys.loads, keys.feed]
         for slot in self.slots:
             names += keys.triple(slot.key_id)[: self._stride()]
         return names

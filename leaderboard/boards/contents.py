@@ -68,7 +68,7 @@ class Contents:
         for keys in families:
             self.purge(keys, reversed(PERIOD_NAMES))  # the narrowest first, as in removal.py
             with translated():
-                self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held)
+                self._store.client.unlink(keys.known, keys.open, keys.closing, keys.loads, keys.held, keys.feed)
 
     def remove_definitions(self, families: Sequence[BoardKeys]) -> None:
         """Removes the copies of a board's definition, its own first."""

@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from leaderboard.boards.partitioning import MOST_PARTS
 from leaderboard.boards.periods import PERIOD_NAMES, WEEKDAYS
 from leaderboard.boards.windows import SPANS
-from leaderboard.fields import Number, Strict, Text, Whole
+from leaderboard.fields import Flag, Number, Strict, Text, Whole
 
 _RETENTION = {"hour": 48, "day": 35, "week": 12, "month": 13, "year": 3}
 _MAX_DECIMALS = 15
@@ -64,6 +64,9 @@ class BoardSchema(Strict):
     max_entries = Whole(load_default=None, allow_none=True, validate=validate.Range(1, 10_000_000))
     writes = Text(load_default="server", validate=validate.OneOf(("server", "client", "signed")))
     partitions = Whole(load_default=1, validate=validate.Range(1, MOST_PARTS))
+    public = Flag(
+        load_default=False, metadata={"description": "Anybody may see it, without a key, at /b/{game}/{board}."}
+    )
 
     @validates_schema
     def _goes_together(self, data: Mapping[str, Any], **_: Any) -> None:

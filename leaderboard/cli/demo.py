@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from leaderboard.boards.definition import read_definition
+from leaderboard.cli.accounts import one_time_link
 from leaderboard.cli.context import opened, store_options
 from leaderboard.cli.load import load_file
 from leaderboard.config import Settings
@@ -51,9 +52,10 @@ BOARDS = {
 TO_TRY = """
 The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of the game 'football'.
 
-  the page   {url}/
-  the API    {url}/docs/
-  a key      {key}
+  the dashboard  {link}
+                 (signs in once, within 10 minutes; 'leaderboard signin' makes another)
+  the API        {url}/docs/
+  a key          {key}
 
 Its matches are events too, with stats by hour, day, week and month:
 
@@ -86,7 +88,7 @@ def load_sample(services: Services, url: str) -> str:
     with resources.as_file(sample) as path:
         load_file(services, GAME, path)
         _record_events(services, path)
-    return TO_TRY.format(url=url, key=key, stats=_stats_command(services.settings))
+    return TO_TRY.format(url=url, link=one_time_link(services, url), key=key, stats=_stats_command(services.settings))
 
 
 def _record_events(services: Services, sample: Path) -> None:

@@ -12,6 +12,8 @@ from leaderboard.errors import InvalidInput, LeaderboardError
 _COMMANDS = {
     "serve": "serve",
     "keys": "keys",
+    "accounts": "accounts",
+    "signin": "accounts",
     "games": "games",
     "boards": "boards",
     "load": "load",

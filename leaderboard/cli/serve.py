@@ -14,7 +14,7 @@ import click
 import structlog
 from gunicorn.app.base import BaseApplication
 
-from leaderboard import logs, metrics
+from leaderboard import logs, metrics, tracing
 from leaderboard.config import Settings
 from leaderboard.errors import Unavailable
 from leaderboard.store.embedded import EmbeddedStore
@@ -60,6 +60,7 @@ def serve(
     elif settings.workers == 0:
         settings = settings.with_changes(workers=multiprocessing.cpu_count())
     logs.configure(settings)
+    tracing.check(settings)
     if settings.redis_url is not None:
         _run(settings, demo=demo, scheduler=not no_scheduler)
         return

@@ -10,10 +10,14 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
+from leaderboard import tracing
 from leaderboard.api.limiting import PASSED
+from leaderboard.live.following import Following
+from leaderboard.live.listeners import Subscription
+from leaderboard.metrics import SEEN
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,6 +28,7 @@ Ended = Callable[[], object]
 _T = TypeVar("_T")
 
 _DISCONNECT = "http.disconnect"
+_FOLLOWED = "leaderboard.followed"
 _BUFFER = 64 * 1024
 ACTION_THREADS = 4
 # Each in a thread of its own: when the store hangs, so may all threads that answer requests, and an orchestrator would
@@ -47,8 +52,10 @@ class Bridge:
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, first: Message | None = None, ended: Ended = _nothing
-    ) -> None:
+    ) -> Subscription | None:
         """Answers one request; `first` is a message of it that was received already.
+
+        Of a stream of events it sends the head, and answers what is asked for.
 
         `ended` is called once the thread is free: later than this is over, where the client has gone meanwhile.
         """
@@ -56,7 +63,10 @@ class Bridge:
         threads = self._probes[scope["raw_path"]] if is_probe(scope) else self._threads
         whole = await _done_in(threads, lambda: exchange.run(self._app), ended)
         for message in whole:
+            if message["type"] == _FOLLOWED:
+                return cast("Subscription", message["subscription"])
             await send(message)
+        return None
 
     async def run(self, action: Callable[[], None], ended: Ended = _nothing) -> None:
         """Does something short in one of `ACTION_THREADS`, in which no request is answered."""
@@ -101,13 +111,16 @@ class _Exchange:
 
     def run(self, app: WSGIApp) -> list[Message]:
         """Calls the app; what it answers, unless that was streamed already."""
-        pieces = app(environ(self._scope, self._body()), self._start_response)
-        try:
-            return self._collect(iter(pieces))
-        finally:
-            close = getattr(pieces, "close", None)
-            if close is not None:
-                close()
+        with tracing.within(self._scope.get(SEEN)):
+            pieces = app(environ(self._scope, self._body()), self._start_response)
+            if isinstance(pieces, Following) and self._start is not None:
+                return [self._start, {"type": _FOLLOWED, "subscription": pieces.subscription}]
+            try:
+                return self._collect(iter(pieces))
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
 
     def _collect(self, pieces: Iterator[bytes]) -> list[Message]:
         waiting = next(pieces, b"")
@@ -192,8 +205,9 @@ def environ(scope: Scope, body: io.BufferedIOBase) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    if PASSED in scope:
-        found[PASSED] = scope[PASSED]
+    for ours in (PASSED, SEEN):
+        if ours in scope:
+            found[ours] = scope[ours]
     if scope.get("client"):
         found["REMOTE_ADDR"] = scope["client"][0]
         found["REMOTE_PORT"] = str(scope["client"][1])

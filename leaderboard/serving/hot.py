@@ -13,6 +13,7 @@ from leaderboard.api.operations import Call, Operation, load
 from leaderboard.boards.definition import Board
 from leaderboard.limits.rules import LimitRules
 from leaderboard.limits.standing import Standing
+from leaderboard.metrics import Seen
 from leaderboard.serving.bridge import Scope
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -33,6 +34,7 @@ class Hot:
     headers: dict[bytes, bytes]
     request_id: str
     rules: LimitRules
+    seen: Seen | None
     standing: Standing | None = None  # once it has passed a limit
 
 

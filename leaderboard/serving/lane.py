@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
+from leaderboard import tracing
 from leaderboard.api import bulk, rankings, scores, views
 from leaderboard.api.operations import BODY_BYTES, Call, Operation
 from leaderboard.api.replies import Answer, Found, Reply, reply_of
@@ -21,6 +22,8 @@ from leaderboard.boards.together import Order, Outcome
 from leaderboard.boards.windows import Window
 from leaderboard.errors import BoardsChanged, LeaderboardError, Overloaded, StoreUnavailable
 from leaderboard.fields import check_player
+from leaderboard.live.following import Following
+from leaderboard.metrics import SEEN, Seen
 from leaderboard.services import Services
 from leaderboard.serving.bridge import Scope
 from leaderboard.serving.combining import Combiner
@@ -53,6 +56,11 @@ _OPERATIONS = {name: _operation("GET", path) for name, path in _READS.items()}
 class _Submit:
     hot: Hot
     order: Order
+
+    @property
+    def seen(self) -> Seen | None:
+        """As the request is told of."""
+        return self.hot.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +211,8 @@ class Lane:
             check_player(path["player"])
         asked = query_of(operation.query, query)
         call = Call(self._services, identity, self._services.clock(), None, asked, path, found)
-        return Hot(operation, call, found, scope["path"], query, headers, request_id_of(headers), rules)
+        request_id = request_id_of(headers)
+        return Hot(operation, call, found, scope["path"], query, headers, request_id, rules, scope.get(SEEN))
 
     def _submit(self, hot: Hot, body: bytes) -> _Submit | None:
         headers, call = hot.headers, hot.call
@@ -223,6 +232,10 @@ class Lane:
         return _Submit(hot, Order(hot.board, submission, ranks, call.is_client, marking))
 
     def _write(self, submits: Sequence[_Submit]) -> list[Found]:
+        with tracing.together("writes", submits):
+            return self._written(submits)
+
+    def _written(self, submits: Sequence[_Submit]) -> list[Found]:
         refusals = self._limiting.check_submissions([(one.hot, one.order.submission.player) for one in submits])
         going = [one for one, refusal in zip(submits, refusals, strict=True) if refusal is None]
         results = self._services.together.submit([one.order for one in going], self._services.clock())
@@ -234,7 +247,8 @@ class Lane:
         # these, so that nobody gets a period that was over when they asked.
         latest = sorted(hots, key=lambda one: one.call.now)
         asked = {(one.call.game, one.target, one.query): one for one in latest}
-        found = finish_together(self._services.store, [_steps(one) for one in asked.values()])
+        with tracing.together("reads", hots):
+            found = finish_together(self._services.store, [_steps(one) for one in asked.values()])
         made = {key: _found(one, answer) for (key, one), answer in zip(asked.items(), found, strict=True)}
         return [made[one.call.game, one.target, one.query] for one in hots]
 
@@ -256,6 +270,7 @@ def _found(hot: Hot, answer: Answer | Exception) -> Found:
 
 def _steps(hot: Hot) -> Steps[Answer]:
     made = hot.operation.view(hot.call)
+    assert not isinstance(made, Following)  # noqa: S101 - no such operation goes the short way
     return (yield from made) if isinstance(made, Generator) else made
 
 

@@ -23,4 +23,5 @@ def of(settings: Settings) -> dict[str, Any]:
         "limit_request_line": 8190,  # a player's id of 128 characters, percent-encoded, is up to 1.5 KB
         "control_socket_disable": True,
         "proc_name": "leaderboard",
+        "child_exit": lambda _arbiter, worker: metrics.forget_process(worker.pid),
     }

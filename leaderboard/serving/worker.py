@@ -22,6 +22,7 @@ import gunicorn_h1c
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from leaderboard import tracing
 from leaderboard.api.replies import UNEXPECTED
 from leaderboard.errors import TooSlow
 from leaderboard.serving.gateway import Gateway
@@ -216,8 +217,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         self.wsgi = self.app.wsgi()
+        settings = self.wsgi.extensions["leaderboard"].settings
+        tracing.begin(settings, "web")
         self.asgi = Gateway(self.wsgi, self.loop)
-        self.drain_seconds = self.wsgi.extensions["leaderboard"].settings.drain_seconds
+        self.drain_seconds = settings.drain_seconds
         # What is there by now stays; to look through all of it would stop the worker for 40 ms each time.
         gc.collect()
         gc.freeze()
@@ -240,12 +243,14 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _BEAT_SECONDS)
         await self._say_so()
+        self.asgi.send_away()
         for door in self.servers:
             door.close()
         for peer in list(self.peers):
             peer.close_if_idle()
         await self._shutdown()
-        self.asgi.close()
+        await self.asgi.close()
+        tracing.end()
 
     async def _say_so(self) -> None:
         """Answers on for a moment, but on `/readyz` that others are to be asked."""

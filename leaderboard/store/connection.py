@@ -19,6 +19,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from leaderboard import tracing
 from leaderboard.config import Settings
 from leaderboard.errors import ConfigError, StoreUnavailable
 from leaderboard.store import clients
@@ -92,7 +93,7 @@ class Store:
         return self._ask(calls, resend=resend, keep_errors=keep_errors)
 
     def _ask(self, calls: Sequence[Call], *, resend: bool, keep_errors: bool) -> list[Any]:
-        with translated():
+        with tracing.store_calls(calls), translated():
             answers = self._send(calls, resend=resend, patient=not keep_errors, all_texts=False)
             forgotten = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if forgotten:

@@ -14,6 +14,9 @@
     lb:{game:board}:held                sorted set  holds     id of a period -> until when it stays in the store though
                                                              it is sealed and old, Unix seconds; until the last one
     lb:{game:board}:loads               hash        board     load id -> place and counts of a `leaderboard load`
+    lb:{game:board}:feed                stream      10 min    version -> who moved then, while somebody follows the
+                                                             board; its name is also that of the channel on which
+                                                             those are woken who wait for the next change
     lb:{game:board}:all                 sorted set  board     player -> sort key; smaller is better
     lb:{game:board}:<period id>         sorted set  period    the same for 2026, 2026-11, 2026-W47, 2026-11-22 or
                                                              2026-11-22T10
@@ -37,9 +40,17 @@
     wait:{<tag>}                        string      1 s       written before replicas are waited for, see carriers.py
     auth:{<hash>}                       string      seconds   what an API key may do
     job:{<name>}                        string      60 s      token of the run that holds this job, renewed by it
+    job:{table}:told                    string      30 s      what the scheduler that spoke last says of its jobs
+    job:{table}:wanted:<job>            string      5 min     who wants that job to be run now, and since when
     rl:{game#<shard>}:b<seconds>:<player>  string   till full player's tokens and as of when; `<seconds>` is the rule's
     rl:{<key id>}:w<seconds>            list        window    how many reads a key made, by parts of the sliding window
     rl:{game}:day                       string      a day     number of the day, and the game's submissions in it
+    web:{<hash>}:session                string      hours     JSON of a session of the dashboard, by a hash of its cookie
+    web:{<account>}:sessions            hash        31 days   hash of a cookie -> when that session began and was seen
+                                                             last, and from where
+    web:{<hash>}:link                   string      10 min    account that a one-time link signs in, and until when
+    web:{<hash>}:failures               list        15 min    failed sign-ins of an account or from an address, as a
+                                                             sliding window
 
 A board with `partitions` has all of these once a part, `lb:{game:board#2}:...`: no board's name has a "#" in it. Under
 its own name it has only `meta`, with `rev` and `def`, `lock`, and finished answers, whose version is that of all parts
@@ -47,7 +58,8 @@ in a row.
 
 Further fields of `meta`: `closed`, Unix milliseconds: periods that ended before it take no scores any more, but by a
 backfill; `drops` counts periods that lost their key, `forgets` removals of players; `windows`: the rolling windows
-that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one is being built.
+that are kept up to date, "7d:2026-11-22 7d:2026-11-23*", with a star while one is being built; `followed`: until when
+somebody follows the board, Unix milliseconds; `waiting`: somebody is to be woken by its next change.
 
 A board's keys live as long as the board; a period's until its end and retention, or its last write, each plus
 30 days, whichever is later. All keys of one board share the hash tag in braces, so that a script over them is legal
@@ -95,6 +107,10 @@ class BoardKeys:
     @property
     def loads(self) -> str:
         return self.prefix + "loads"
+
+    @property
+    def feed(self) -> str:
+        return self.prefix + "feed"
 
     @property
     def lock(self) -> str:
@@ -145,6 +161,16 @@ def job(name: str) -> str:
     return f"job:{{{name}}}"
 
 
+def jobs_told() -> str:
+    """Where a scheduler says which jobs it has, and when they are due."""
+    return "job:{table}:told"
+
+
+def job_wanted(name: str) -> str:
+    """Where it is kept that somebody wants a job to be run now; all of them in one place."""
+    return "job:{table}:wanted:" + name
+
+
 def player_shard(player: str) -> int:
     """Which of a game's players have their buckets together."""
     return crc32(player.encode()) % _SHARDS
@@ -168,3 +194,23 @@ def day_quota(game: str) -> str:
 def waiting(key: str) -> str:
     """A key in the place of another, whatever that is."""
     return f"wait:{{{key.partition('{')[2].partition('}')[0] or key}}}"
+
+
+def session(session_hash: str) -> str:
+    """A session of the dashboard."""
+    return f"web:{{{session_hash}}}:session"
+
+
+def sessions_of(account: str) -> str:
+    """The sessions of an account."""
+    return f"web:{{{account}}}:sessions"
+
+
+def link(token_hash: str) -> str:
+    """What a one-time link is good for."""
+    return f"web:{{{token_hash}}}:link"
+
+
+def failures(who_hash: str) -> str:
+    """The window of failed sign-ins of an account, or from an address."""
+    return f"web:{{{who_hash}}}:failures"

@@ -34,12 +34,13 @@ def test_workers_count_together(tmp_path: Path) -> None:
             ask("GET", "/v1/boards/b/distribution")
         asked = 80
         deadline = time.monotonic() + _SECONDS
-        while (found := _counts(url)).get('leaderboard_requests_total{way="short"}', 0) < asked - 6:
+        while (found := _counts(url)).get('leaderboard_requests_total{way="short"}', 0) < asked - 6 or found[
+            'leaderboard_shared_reads_total{outcome="misses"}'
+        ] < 1:
             assert time.monotonic() < deadline, found  # workers bring their counts once a second
             time.sleep(0.1)
         tops = sum(value for name, value in found.items() if re.match(r"leaderboard_top_reads_total\{", name))
         assert 34 <= tops <= 40 + found['leaderboard_top_reads_total{source="early"}']
         assert found['leaderboard_top_reads_total{source="memory"}'] > 0
         assert found['leaderboard_combined_requests_total{kind="write"}'] >= 34
-        assert found['leaderboard_shared_reads_total{outcome="misses"}'] >= 1
         assert found["leaderboard_top_age_seconds_total"] > 0

@@ -88,7 +88,10 @@ def test_the_service_answers_as_it_says(service: Any, document: Any, path: str, 
     headers = {"Authorization": f"Bearer {service.keys['server']}"}
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    # A stream is listened to for two seconds each time; tests/live has the rest of it.
+    examples = EXAMPLES // 10 if path.endswith("/stream") else EXAMPLES
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=cases, board=BOARDS, player=st.none() | st.sampled_from(PLAYERS))
     def send(case: Any, board: str | None, player: str | None) -> None:
         for name, value in (("board", board), ("player", player)):

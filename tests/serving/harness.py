@@ -238,5 +238,5 @@ class Gate:
         return Answered(int(status[:3]), dict(pairs), b"".join(pieces))
 
     def close(self) -> None:
-        self.gateway.close()
+        self.thread.run(self.gateway.close())
         self.thread.close()

@@ -170,7 +170,7 @@ PATHS = [
     "/v1/boards/%62est/top", "/v1/boards/be%2Fst/top", "/v1/boards/b\xc3\xa9st/top", "/v1/boards//top",
     "/v1/boards/none/top", "/v1/boards/../top", "/v1/boards/" + "b" * 65 + "/top", "/V1/boards/{board}/top",
     "http://localhost/v1/boards/{board}/top", "/v1/boards/{board}", "/v1/boards/{board}/scores", "/v1/boards",
-    "/v1/boards/{board}/top%20", "/v1/boards/{board}/t%6Fp", "/v1/boards/{board}%2Ftop", "/", "/v1", "*",
+    "/v1/boards/{board}/top%20", "/v1/boards/{board}/t%6Fp", "/v1/boards/{board}%2Ftop", "/docs/", "/v1", "*",
 ]  # fmt: skip
 QUERIES = [
     "", "?", "?limit=2", "?limit=0", "?limit=1001", "?limit=1&limit=2", "?limit=", "?limit", "?&&limit=2&", "?Limit=2",

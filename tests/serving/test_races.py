@@ -255,7 +255,7 @@ def test_the_worker_ends_while_requests_wait(game: Service) -> None:
         futures = [gate.start(write(game, f"p{number}")) for number in range(3)]
         assert slow.called.wait(5)
         threading.Timer(0.05, slow.may.set).start()
-        gate.thread.do(gate.gateway.close)
+        gate.thread.run(gate.gateway.close())
         done([future for future, _ in futures])
     assert {client.answer.status for _, client in futures} == {200}
     gate.thread.close()

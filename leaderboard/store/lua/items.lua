@@ -61,6 +61,7 @@ local function submit_item(batch, slots, i, details)
     local now = new or old
     if new and batch.limit > 0 then now = redis.call('ZSCORE', slot.standings, player) end -- false if not kept
     if new and not now then moved[n] = false end
+    if batch.moves and new and (old or now) then note_move(batch, slot, player, old or '', now or '') end
     any = any or (moved[n] and not slot.window) -- windows follow; one that is being built may only be catching up
     if step[2] > 0 then
       details[#details + 1], details[#details + 2] = key_before, rank_before

@@ -3,7 +3,7 @@
 local function open_slots(batch)
   local slots, names = {}, {}
   for s, slot in ipairs(batch.slots) do
-    local at = 7 + (s - 1) * batch.stride
+    local at = 8 + (s - 1) * batch.stride
     slot.standings = KEYS[at]
     if batch.stride == 3 then slot.dense, slot.metadata = KEYS[at + 1], KEYS[at + 2] end
     slots[s], names[s] = slot, KEYS[at]

@@ -21,7 +21,7 @@ end
 
 -- Keeps the best `limit` entries. There is one too many; far too many only where a period was sealed under a larger
 -- limit and opened again, of which the rest goes with the next writes, or before it is copied.
-local function trim(batch, slot)
+local function trim(batch, slot, writing)
   local first = math.max(batch.limit, redis.call('ZCARD', slot.standings) - 1000)
   local over = redis.call('ZRANGE', slot.standings, first, -1, 'WITHSCORES')
   if #over == 0 then return end
@@ -29,6 +29,7 @@ local function trim(batch, slot)
   for n = 1, #over, 2 do
     if batch.ties == 'dense' then forget_level(slot, over[n + 1]) end
     if batch.metadata then redis.call('HDEL', slot.metadata, over[n]) end
+    if batch.moves and over[n] ~= writing then note_move(batch, slot, over[n], over[n + 1], '') end
   end
 end
 
@@ -51,5 +52,5 @@ local function write(batch, slot, i, old, key)
     redis.call('ZADD', slot.dense, key, text(tonumber(key)))
   end
   write_metadata(batch, slot, i)
-  if batch.limit > 0 then trim(batch, slot) end
+  if batch.limit > 0 then trim(batch, slot, batch.players[i]) end
 end

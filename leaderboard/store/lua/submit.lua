@@ -1,5 +1,5 @@
 -- Applies a batch of submissions to all their periods: the one way in.
--- KEYS   1 meta, 2 known, 3 open, 4 closing, 5 marker, 6 loads, then for each slot (a period or a window of the batch):
+-- KEYS   1 meta, 2 known, 3 open, 4 closing, 5 marker, 6 loads, 7 feed, then for each slot (a period or a window of the batch):
 --        standings, and where the stride is 3: dense, metadata
 -- ARGV   1 the batch, packed; boards/batches.py tells every field
 -- ANSWER {'stale'}            the board is not what the caller thinks it is
@@ -14,6 +14,7 @@
 --#include situation.lua
 --#include slots.lua
 --#include levels.lua
+--#include feed.lua
 --#include standing.lua
 --#include windows.lua
 --#include items.lua
@@ -23,7 +24,7 @@ if marking then
   local kept = redis.call('GET', KEYS[5])
   if kept then return {'replay', kept} end
 end
-local meta = redis.call('HMGET', KEYS[1], 'rev', 'closed', 'drops', 'windows')
+local meta = redis.call('HMGET', KEYS[1], 'rev', 'closed', 'drops', 'windows', 'followed', 'waiting')
 if meta[1] ~= batch.rev then return {'stale'} end
 local place = batch.place and redis.call('HGET', KEYS[6], batch.place.id)
 if place and tonumber(string.match(place, '^%d+')) >= batch.place.to then return {'passed', place} end
@@ -33,14 +34,19 @@ if #batch.players > 0 then
   local slots = open_slots(batch)
   local behind = situation(batch, slots, meta)
   if behind then return behind end
-  local submit = batch.quick and submit_best or submit_item
+  batch.moves = is_followed(meta[5], batch) and {count = 0} or nil
+  local submit = batch.quick and not batch.moves and submit_best or submit_item
   for i = 1, #batch.players do
     letters[i] = submit(batch, slots, i, details)
     touched = touched or letters[i] == 'u' or (batch.metadata ~= nil and batch.operator == 'last')
   end
   if touched then register_slots(batch, slots) end
 end
-if touched then redis.call('HINCRBY', KEYS[1], 'version', 1) end
+if touched then
+  local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
+  if batch.moves then keep_moves(batch, version) end
+  if meta[6] then wake() end
+end
 if batch.place then move_place(batch.place, place, letters) end
 local outcome = table.concat(letters) .. '|' .. table.concat(details, ',')
 if marking and (batch.mark_refused or (letters[1] and letters[1] ~= 'x')) then

@@ -1,0 +1,1 @@
+"""Boards as they change: what moved, and telling those who listen."""

@@ -1,0 +1,1 @@
+"""What the pages of analytics show, worked out before a template sees it."""

@@ -1,0 +1,1 @@
+"""How charts are drawn: the axis, the plot, the numbers. Pages use `web/charts.py` only."""
