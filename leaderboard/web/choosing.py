@@ -8,7 +8,7 @@ from leaderboard.boards import cursors, windows
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.windows import Window
-from leaderboard.errors import BoardsChanged, InvalidInput
+from leaderboard.errors import BoardsChanged, InvalidInput, UnknownBoard
 from leaderboard.fields import check_player
 from leaderboard.services import Services
 from leaderboard.web.boardfields import PERIOD_LABELS
@@ -30,6 +30,12 @@ def reading(wired: Services, game: str, name: str, read: Callable[[Board], _T]) 
             if not registry.is_outdated(game, name):
                 raise
     raise BoardsChanged(name)
+
+
+def require_public(wired: Services, board: Board) -> None:
+    """Raises UnknownBoard for a board that is not public; that this process did not know of it yet is no reason."""
+    if not board.definition["public"] and not wired.registry.fresh(board.game, board.name).definition["public"]:
+        raise UnknownBoard(board.name)
 
 
 def asked_period(wired: Services, board: Board, query: Mapping[str, str]) -> Period | Window:

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from leaderboard.boards.definition import Board
 from leaderboard.errors import InvalidInput, NotFound, Unavailable, UnknownBoard
-from leaderboard.web.choosing import reading, whole
+from leaderboard.web.choosing import reading, require_public, whole
 from leaderboard.web.rendering import allow_embedding, services
 from leaderboard.web.standings import Place, Table, table_of
 
@@ -92,8 +92,7 @@ def _table(game: str, name: str, limit: int) -> Table:
     wired = services()
 
     def read(board: Board) -> Table:
-        if not board.definition["public"]:
-            raise UnknownBoard(name)
+        require_public(wired, board)
         return table_of(wired, Place(game, name, is_public=True), board, request.args, limit)
 
     def look() -> Table:

@@ -38,6 +38,21 @@ def test_only_a_public_board_is_shown(service: Service, anybody: Visitor, path: 
     assert public(anybody, path).status == 404
 
 
+def test_what_another_worker_changed_is_seen(service: Service, anybody: Visitor) -> None:
+    service.put_board("b")
+    service.submit("ada", 5)
+    registry = service.services.registry
+    private = registry.get(service.game, "b")
+    service.put_board("b", public=True)
+    registry._cached[service.game, "b"] = private  # what a worker knows that was not asked since
+    assert public(anybody).rows() == [["1", "", "ada", "5"]]
+    shown = registry.get(service.game, "b")
+    service.put_board("b", public=False)
+    registry._cached[service.game, "b"] = shown
+    service.clock.advance(seconds=1)
+    assert public(anybody).status == 404
+
+
 @pytest.mark.parametrize(("path", "ancestors"), [("", "'none'"), ("/embed", "*"), ("/embed?overlay=1", "*")])
 def test_headers(service: Service, anybody: Visitor, path: str, ancestors: str) -> None:
     service.put_board("b", public=True)

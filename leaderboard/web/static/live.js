@@ -104,10 +104,12 @@ class Rows {
     setText(cells[3], entry.score);
     if (this.withSubscore) setText(cells[4], entry.subscore === null ? "\u2013" : entry.subscore);
     row.line.dataset.rank = String(entry.rank);
-    if (previous !== undefined && (changed || previous !== entry.rank)) this.mark(row, moveText(previous, entry.rank));
+    if (previous !== undefined && (changed || previous !== entry.rank)) {
+      this.mark(row, moveText(previous, entry.rank), changed);
+    }
   }
 
-  mark(row, move) {
+  mark(row, move, changed) {
     const cell = row.line.cells[1];
     cell.replaceChildren();
     if (move) {
@@ -115,7 +117,8 @@ class Rows {
       shown.setAttribute("aria-hidden", "true");
       cell.append(shown, make("span", "visually-hidden", move.words));
     }
-    row.line.classList.add("is-moved");
+    // Who is pushed down gets an arrow alone: with a new first, all rows would light up.
+    row.line.classList.toggle("is-moved", !move || move.kind !== "down" || changed);
     clearTimeout(row.timer);
     row.timer = setTimeout(() => {
       cell.replaceChildren();
