@@ -5,6 +5,7 @@ that succeeds gives its count back.
 """
 
 import hashlib
+import ipaddress
 import math
 from collections.abc import Sequence
 from datetime import datetime
@@ -46,6 +47,10 @@ class Failures:
             self._store.client.delete(by_account)
         self._ask([by_address], 0, 1, now)
 
+    def take_back(self, account: str, address: str, now: datetime) -> None:
+        """To be called when the password could not be looked at. Raises StoreUnavailable."""
+        self._ask(_keys(account, address), 0, 1, now)
+
     def _ask(self, keys: Sequence[str], wanted: int, back: int, now: datetime) -> list[tuple[int, int, int, int]]:
         args = [MOST, WINDOW_SECONDS * 1000 // _PARTS, _PARTS, wanted, back, int(now.timestamp() * 1000)]
         answers = self._store.run_all([Call("limit_window", [key], args) for key in keys], resend=False)
@@ -53,5 +58,14 @@ class Failures:
 
 
 def _keys(account: str, address: str) -> list[str]:
-    parts = (f"account {account}", f"address {address}")
+    parts = (f"account {account}", f"address {_place(address)}")
     return [names.failures(hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:32]) for part in parts]
+
+
+def _place(address: str) -> str:
+    """What one caller has of addresses: of IPv6, 64 bits' worth."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))

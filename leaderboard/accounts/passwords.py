@@ -1,6 +1,7 @@
 """Hashes of passwords: scrypt (RFC 7914), with what it was made by in front of it.
 
-A check takes some 0.2 s and 32 MB, so only a few run at the same time in a process.
+A check takes some 0.2 s and 32 MB, so only a few run at the same time in a process, and few more wait: most of its
+threads stay free for other requests.
 """
 
 import base64
@@ -10,17 +11,19 @@ import secrets
 import threading
 import unicodedata
 
-from leaderboard.errors import InvalidInput
+from leaderboard.errors import InvalidInput, Overloaded
 
 SHORTEST = 10
 LONGEST = 256
 _COST, _BLOCK, _PARALLEL = 2**15, 8, 3
 _MOST_MEMORY = 128 * 1024 * 1024
+_room = threading.BoundedSemaphore(4)  # those that run, and those that wait
 _turns = threading.BoundedSemaphore(2)
 
 
 def hash_of(password: str) -> str:
-    """What is kept of a password. Raises InvalidInput (`weak_password`) for one that is too short or too long."""
+    """What is kept of a password. Raises InvalidInput (`weak_password`) for one that is too short or too long, and
+    Overloaded."""
     text = unicodedata.normalize("NFKC", password)
     if not SHORTEST <= len(text) <= LONGEST or len(set(text)) < 4:
         told = f"A password has {SHORTEST} to {LONGEST} characters, and at least 4 different ones."
@@ -31,7 +34,7 @@ def hash_of(password: str) -> str:
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether it is the password. Takes as long where nothing is kept."""
+    """Whether it is the password. Takes as long where nothing is kept. Raises Overloaded."""
     _, cost, block, parallel, salt, wanted = (kept or _NOBODY).split("$")
     text = unicodedata.normalize("NFKC", password[: 2 * LONGEST])
     found = _derive(text, base64.b64decode(salt), int(cost), int(block), int(parallel))
@@ -40,8 +43,13 @@ def matches(password: str, kept: str | None) -> bool:
 
 def _derive(text: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
     encoded = text.encode("utf-8", "surrogatepass")
-    with _turns:
-        return hashlib.scrypt(encoded, salt=salt, n=cost, r=block, p=parallel, maxmem=_MOST_MEMORY, dklen=32)
+    if not _room.acquire(blocking=False):
+        raise Overloaded
+    try:
+        with _turns:
+            return hashlib.scrypt(encoded, salt=salt, n=cost, r=block, p=parallel, maxmem=_MOST_MEMORY, dklen=32)
+    finally:
+        _room.release()
 
 
 def _text(some: bytes) -> str:

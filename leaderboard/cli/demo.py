@@ -53,7 +53,7 @@ TO_TRY = """
 The Premier League of 2023-24 is loaded: boards points, goals and biggest_win of the game 'football'.
 
   the dashboard  {link}
-                 (signs in once, within 10 minutes; 'leaderboard signin' makes another)
+                 {link_hint}
   the API        {url}/docs/
   a key          {key}
 
@@ -88,7 +88,14 @@ def load_sample(services: Services, url: str) -> str:
     with resources.as_file(sample) as path:
         load_file(services, GAME, path)
         _record_events(services, path)
-    return TO_TRY.format(url=url, link=one_time_link(services, url), key=key, stats=_stats_command(services.settings))
+    settings = services.settings
+    return TO_TRY.format(
+        url=url,
+        link=one_time_link(services, url),
+        link_hint=_link_hint(settings),
+        key=key,
+        stats=_stats_command(settings),
+    )
 
 
 def _record_events(services: Services, sample: Path) -> None:
@@ -111,8 +118,19 @@ def _stats_command(settings: Settings) -> str:
     """What shows goals by the month, from another terminal where the store can be reached from there."""
     if settings.in_memory:
         return "GET /v1/stats/goals?from=2023-08-01&to=2024-06-01&step=month"
+    return _command(f"stats {GAME} goals --from 2023-08-01 --to 2024-06-01 --step month --field sum", settings)
+
+
+def _link_hint(settings: Settings) -> str:
+    """How long the link is good, and what makes another one, where the store can be reached for it."""
+    told = "signs in once, within 10 minutes"
+    return told if settings.in_memory else f"{told}; for another: {_command('signin', settings)}"
+
+
+def _command(words: str, settings: Settings) -> str:
+    """A call of this program from another terminal, on the same data."""
     elsewhere = "" if settings.data_dir == Settings().data_dir else f" --data-dir {settings.data_dir}"
-    return f"{sys.argv[0]} stats {GAME} goals --from 2023-08-01 --to 2024-06-01 --step month --field sum{elsewhere}"
+    return f"{sys.argv[0]} {words}{elsewhere}"
 
 
 def _key(services: Services) -> str:

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, flash, request
 
 from leaderboard.accounts.accounts import Account
+from leaderboard.errors import Unavailable
 from leaderboard.web import guard, sessions
 from leaderboard.web.rendering import back_to, local_path, render, services
 
@@ -30,12 +31,16 @@ def form() -> str | Response:
 
 @blueprint.post("/signin")
 def sign_in() -> Response | tuple[str, int]:
-    """Checks them. Raises TooManyRequests."""
+    """Checks them. Raises TooManyRequests, Unavailable."""
     wired, now = services(), services().clock()
     name = request.form.get("name", "").strip().lower()[: _MOST_NAME + 1]
     target = request.form.get("next", "")
     wired.failures.begin(name, sessions.address(), now)
-    account = wired.accounts.check(name, request.form.get("password", ""))
+    try:
+        account = wired.accounts.check(name, request.form.get("password", ""))
+    except Unavailable:
+        wired.failures.take_back(name, sessions.address(), now)
+        raise
     if account is None:
         return sign_in_page(target, name, _WRONG), 422
     wired.failures.forgive(name, sessions.address(), now)

@@ -43,10 +43,11 @@ FIELDS = {  # request -> field -> those of VALUES that are no mistake there
     PUT: {
         "order": "", "operator": "", "ties": "", "week_start": "", "day_start": "", "writes": "", "time_zone": "",
         "periods": "", "rolling": "[]", "score": "{}", "subscore": "null", "retention": "{}", "max_entries": "null",
-        "late_grace_seconds": "0", "partitions": "", "public": "true false", "score.type": "", "score.min": "null 0 -1 1.5",
-        "score.max": "null 0 -1 1.5", "score.decimals": "null 0", "subscore.order": "", "subscore.min": "0 -1 1.5",
-        "subscore.max": "0 -1 1.5", "subscore.decimals": "0", "retention.hour": "0", "retention.day": "0",
-        "retention.week": "0", "retention.month": "0", "retention.year": "0",
+        "late_grace_seconds": "0", "partitions": "", "public": "true false", "score.type": "",
+        "score.min": "null 0 -1 1.5", "score.max": "null 0 -1 1.5", "score.decimals": "null 0",
+        "subscore.order": "", "subscore.min": "0 -1 1.5", "subscore.max": "0 -1 1.5", "subscore.decimals": "0",
+        "retention.hour": "0", "retention.day": "0", "retention.week": "0", "retention.month": "0",
+        "retention.year": "0",
     },
     ONE: {  # what a board without a subscore does with a numeric one is left open
         "player": '"x" "12"', "score": "0 -1 1.5", "at": "null", "metadata": 'null {} {"a":1}',

@@ -28,6 +28,7 @@ from leaderboard.store.embedded import EmbeddedStore
 from tests.conftest import FakeClock, Service
 from tests.periods.running import FreeRun
 from tests.topologies import Cluster, Sentinels, free_ports, until
+from tests.web.person import Person
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / findings.GUIDE
@@ -72,6 +73,12 @@ def as_user(tmp_path: Path) -> Iterator[tuple[Service, "redis.Redis"]]:
 def test_the_user_of_the_guide_may_do_all_that_is_done(as_user: tuple[Service, "redis.Redis"]) -> None:
     service, admin = as_user
     use(service)
+    person = Person(service, "admin")
+    for path in ("/", "/account", "/accounts"):
+        person.get(path)
+    person.post("/account/sessions/end-all", on="/account")
+    person.post("/signin", {"name": person.name, "password": "wrong"}, on="/account")
+    person.post("/signout", on="/account")
     denied = [(entry["reason"], entry["object"]) for entry in admin.acl_log()]
     assert denied == []
 

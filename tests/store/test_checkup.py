@@ -408,7 +408,19 @@ def live(service: Service) -> None:
     services.rollup.run(now, run, services.calendar_of)
     services.activity.prune(now, run)
     services.funnels.keep_counts(now, run, services.calendar_of)
+    visit(service)
     service.clock.set(START)
+
+
+def visit(service: Service) -> None:
+    """What the dashboard keeps: a failure, a session, a link that nobody has used."""
+    services, now = service.services, service.clock.now()
+    services.failures.begin("ann", "192.0.2.1", now)
+    document = {"account": "operator", "stamp": "", "began": int(now.timestamp()), "seen": int(now.timestamp())}
+    services.sessions.begin("0" * 32, document, "a browser", "192.0.2.1")
+    assert len(services.sessions.of("operator", now)) == 1
+    services.links.take(services.links.create("operator", now), now)
+    services.links.create("operator", now)
 
 
 # Real servers.

@@ -3,6 +3,7 @@
 import html
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from leaderboard.accounts import passwords
 from leaderboard.accounts.sessions import id_of
 from leaderboard.config import Settings
 from leaderboard.store import keys
@@ -27,7 +29,7 @@ class Door:
 
     def __init__(self, service: Service, address: str | None = None) -> None:
         self.service = service
-        self.address = address or "2001:db8::" + secrets.token_hex(2)
+        self.address = address or f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
         self.client: FlaskClient = service.app.test_client()
 
     def get(self, path: str, **more: Any) -> TestResponse:
@@ -92,9 +94,10 @@ def test_a_wrong_password_and_an_unknown_name_are_told_the_same(door: Door, name
 
 
 def test_an_account_without_a_password_has_none_that_is_right(service: Service, door: Door) -> None:
-    service.services.accounts.create("linked-" + door.address[-4:], "viewer", None, service.clock.now())
+    name = "linked-" + secrets.token_hex(4)
+    service.services.accounts.create(name, "viewer", None, service.clock.now())
     for password in ("", "None", "nothing at all"):
-        assert door.send("linked-" + door.address[-4:], password).status_code == 422
+        assert door.send(name, password).status_code == 422
 
 
 def test_after_ten_failures_an_account_has_to_wait(service: Service, name: str) -> None:
@@ -112,8 +115,21 @@ def test_after_ten_failures_an_address_has_to_wait(service: Service, name: str, 
     for number in range(10):
         assert door.send(f"nobody-{number}", "wrong password").status_code == 422
     assert door.send(name, PASSWORD).status_code == 429
+    beside = Door(service, door.address[:-1] + "abcd:1")  # of the same network
+    assert beside.send(name, PASSWORD).status_code == 429
     other = Door(service)
     assert other.send(name, PASSWORD).status_code == 303  # elsewhere nothing is counted
+
+
+def test_few_passwords_are_looked_at_at_the_same_time(
+    service: Service, name: str, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_room", threading.BoundedSemaphore(1))
+    with passwords._room:
+        for _ in range(11):  # none of which counts
+            answer = door.send(name, PASSWORD)
+            assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert door.send(name, PASSWORD).status_code == 303
 
 
 def test_success_forgives(service: Service, name: str, door: Door) -> None:

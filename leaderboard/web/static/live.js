@@ -200,7 +200,11 @@ class Live {
     for (const name of ["snapshot", "change", "standing", "overtaken", "gone"]) {
       source.addEventListener(name, (event) => this.take(name, event.data));
     }
-    source.onopen = () => this.say("live");
+    let begun = false; // the first stream of a source begins with the table; one that goes on may have nothing to say
+    source.onopen = () => {
+      if (begun) this.say("live");
+      begun = true;
+    };
     source.onerror = () => this.failed(source);
   }
 
