@@ -45,7 +45,7 @@
     rl:{game#<shard>}:b<seconds>:<player>  string   till full player's tokens and as of when; `<seconds>` is the rule's
     rl:{<key id>}:w<seconds>            list        window    how many reads a key made, by parts of the sliding window
     rl:{game}:day                       string      a day     number of the day, and the game's submissions in it
-    web:{<hash>}:session                string      hours     JSON of a session of the dashboard, by a hash of its cookie
+    web:{<hash>}:session                string      hours     a session of the dashboard, by a hash of its cookie
     web:{<account>}:sessions            hash        31 days   hash of a cookie -> when that session began and was seen
                                                              last, and from where
     web:{<hash>}:link                   string      10 min    account that a one-time link signs in, and until when

@@ -11,7 +11,7 @@ from leaderboard.live.events import EventId
 from leaderboard.live.following import HEADERS
 from leaderboard.live.listeners import Subscription
 from leaderboard.web import guard, sessions
-from leaderboard.web.choosing import asked_player, period_name, whole
+from leaderboard.web.choosing import asked_player, period_name, require_public, whole
 from leaderboard.web.rendering import services
 
 _ROWS = 50
@@ -38,16 +38,15 @@ def of_board(game: str, name: str) -> Response:
 @blueprint.get("/b/<game>/<board:name>/stream")
 def of_public_board(game: str, name: str) -> Response:
     """A public board, as long as it is one."""
-    registry = services().registry
+    wired = services()
 
     def public_board() -> Board:
         try:
-            board = registry.get(game, name)
-            if board.definition["public"]:
-                return board
-        except UnknownBoard:
-            pass
-        raise NotFound("There is no public board at this address.", code="unknown_board")
+            board = wired.registry.get(game, name)
+            require_public(wired, board)
+        except UnknownBoard as error:
+            raise NotFound("There is no public board at this address.", code="unknown_board") from error
+        return board
 
     return _stream(public_board(), f"public {game}:{name}", lambda: bool(public_board()))
 
