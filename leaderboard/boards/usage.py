@@ -135,9 +135,10 @@ class Usage:
             for key in some:
                 size, seconds_left = next(answers), next(answers)
                 entries = next(answers) if key.is_standings else 0
-                for answer in (seconds_left, entries):
-                    if isinstance(answer, RedisError):
-                        raise answer
+                if isinstance(seconds_left, RedisError):
+                    raise seconds_left
+                if isinstance(entries, ResponseError):  # no standings: somebody else's key under such a name
+                    entries = 0
                 if isinstance(size, ResponseError):  # a store without MEMORY USAGE
                     size = None
                 if seconds_left != _GONE:

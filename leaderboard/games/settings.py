@@ -12,6 +12,7 @@ lock and nothing else is bound, else it is taken back. What is written replaces 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -143,11 +144,12 @@ class Games(Generic[_Calendar]):
             pipeline = self._store.client.pipeline(transaction=False)
             for row in rows:
                 pipeline.get(names.calendar(row.name))
-            found = pipeline.execute()
-        return {
-            row.name: self._in_effect(row.name, row.settings, bound and as_text(bound))
-            for row, bound in zip(rows, found, strict=True)
-        }
+            bound = dict(zip((row.name for row in rows), pipeline.execute(), strict=True))
+        found = {row.name: self._settings(row.name, row.settings) for row in rows}
+        for name, calendar in bound.items():
+            with suppress(Unavailable):  # a calendar that nobody can read is that game's trouble alone
+                found[name] = found[name].counted_by(calendar and as_text(calendar))
+        return found
 
     def put(self, game: str, document: Any) -> GameSettings:
         """Replaces all settings by those of a document. Raises InvalidInput, Conflict (`cannot_change`), NotFound."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
 from leaderboard.boards.definition import Board
 from leaderboard.boards.views import Page, View
 from leaderboard.errors import StoreUnavailable
@@ -12,6 +14,7 @@ from leaderboard.store.steps import finish_together
 from leaderboard.web.boardfields import FIELDS, PERIOD_LABELS, WINDOW_LABELS
 from leaderboard.web.standings import Place, Row, label_of, row_of
 
+_log = structlog.get_logger(__name__)
 _ORDERS = dict(FIELDS["order"].choices)
 _OPERATORS = {"best": "best counts", "last": "last counts", "sum": "sum"}
 
@@ -49,8 +52,8 @@ def named_like(boards: Sequence[Board], query: str) -> list[Board]:
 
 def _line(view: View, page: Page | Exception) -> Line:
     board, place = view.board, Place(view.board.game, view.board.name)
-    if isinstance(page, Exception) and not isinstance(page, StoreUnavailable):
-        raise page
+    if isinstance(page, Exception) and not isinstance(page, StoreUnavailable):  # it must not hide all others
+        _log.warning("a board cannot be read", game=board.game, board=board.name, cause=repr(page))
     known = page if isinstance(page, Page) else None
     return Line(
         name=board.name,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from flask import Blueprint
 
 from leaderboard.boards.definition import Board
@@ -16,6 +17,7 @@ from leaderboard.web.guard import signed_in
 from leaderboard.web.rendering import render, services
 from leaderboard.web.signin import sign_in_page
 
+_log = structlog.get_logger(__name__)
 blueprint = Blueprint("home_pages", __name__)
 _MOST_ASKED = 500  # boards; of more, none is asked how many players it has
 
@@ -76,6 +78,6 @@ def _totals(wired: Services, boards: Sequence[Board]) -> dict[tuple[str, str], d
     for view, page in zip(views, pages, strict=True):
         if isinstance(page, Page):
             found[view.board.game, view.board.name][view.period.name] = page.stamp.total
-        elif not isinstance(page, StoreUnavailable):
-            raise page
+        elif not isinstance(page, StoreUnavailable):  # one board that is broken must not hide all others
+            _log.warning("a board cannot be read", game=view.board.game, board=view.board.name, cause=repr(page))
     return found
