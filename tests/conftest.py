@@ -15,6 +15,7 @@ from flask import Flask
 from hypothesis import Phase
 from werkzeug.test import EnvironBuilder
 
+from leaderboard.accounts import passwords
 from leaderboard.app import create_app
 from leaderboard.config import Settings
 from leaderboard.services import Services
@@ -24,6 +25,10 @@ from tests.front import Front, Reply
 from tests.topologies import Cluster, Sentinels
 
 hypothesis.settings.register_profile("no-shrink", phases=(Phase.explicit, Phase.reuse, Phase.generate))
+
+# A password takes 0.2 s and 32 MB on purpose. `tests/accounts/test_passwords.py` holds what it costs in earnest.
+passwords._NOBODY = passwords._NOBODY.replace(f"${passwords._COST}$", "$16$")
+passwords._COST = 16
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from leaderboard.app import OPERATIONS, create_app
 from leaderboard.config import Settings
 
-EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "40" if os.environ.get("CI") else "15"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
