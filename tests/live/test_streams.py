@@ -11,6 +11,19 @@ from tests.conftest import Service
 from tests.live.reading import Screen
 from tests.live.taps import tapped
 
+
+@pytest.fixture
+def quick_rounds(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hubs that ask and beat often, from their beginning."""
+    monkeypatch.setattr(hub, "_ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(hub, "_HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(topics, "_LOOK_SECONDS", 0.05)
+    front = service.app.extensions.pop("test_front", None)
+    if front is not None:
+        front.close()
+    service.services.live.close()
+
+
 WAYS = pytest.mark.parametrize("way", ["flask", "gateway"])
 STREAM = "/boards/b/stream"
 
@@ -126,8 +139,8 @@ def test_a_board_that_is_deleted_is_gone(service: Service, way: str, monkeypatch
 
 
 @WAYS
-def test_a_key_that_is_revoked_ends_its_streams(service: Service, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_ROUND_SECONDS", 0.05)
+@pytest.mark.usefixtures("quick_rounds")
+def test_a_key_that_is_revoked_ends_its_streams(service: Service, way: str) -> None:
     service.put_board()
     with tapped(service, way, STREAM, key="client") as revoked, tapped(service, way, STREAM) as good:
         for tap in (revoked, good):
@@ -155,9 +168,8 @@ def test_a_period_that_ends_is_followed_by_the_next(
         tap.until_score("a", 1)
 
 
-def test_heartbeats_tell_what_was_seen(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_ROUND_SECONDS", 0.05)
-    monkeypatch.setattr(hub, "_HEARTBEAT_SECONDS", 0.1)
+@pytest.mark.usefixtures("quick_rounds")
+def test_heartbeats_tell_what_was_seen(service: Service) -> None:
     service.put_board()
     for n in range(5):
         service.submit(f"p{n}", 10 + n)
