@@ -65,12 +65,12 @@ class Accounts:
         self._monotonic = monotonic
         self._cached: dict[str, tuple[float, Account | None]] = {}
 
-    def find(self, name: str) -> Account | None:
-        """The account of that name, as of at most `cache_seconds` ago. Raises DatabaseUnavailable."""
+    def find(self, name: str, *, fresh: bool = False) -> Account | None:
+        """The account of that name, as of at most `cache_seconds` ago, or as of now. Raises DatabaseUnavailable."""
         if name == OPERATOR:
             return _OPERATOR
         until, found = self._cached.get(name, (0.0, None))
-        if self._monotonic() >= until:
+        if fresh or self._monotonic() >= until:
             row = self._row(name)
             found = None if row is None else _account(row)
             if len(self._cached) >= _MOST_CACHED:

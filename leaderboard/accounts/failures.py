@@ -7,6 +7,7 @@ that succeeds gives its count back.
 import hashlib
 import ipaddress
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -19,6 +20,7 @@ from leaderboard.store.scripts import Call
 MOST: Final = 10  # failures
 WINDOW_SECONDS: Final = 900
 _PARTS = 90
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+", re.ASCII)
 
 
 class Failures:
@@ -63,9 +65,12 @@ def _keys(account: str, address: str) -> list[str]:
 
 
 def _place(address: str) -> str:
-    """What one caller has of addresses: of IPv6, 64 bits' worth."""
+    """What one caller has of addresses: of IPv6, 64 bits' worth; a port that a proxy told along is left out."""
+    with_port = _WITH_PORT.fullmatch(address)
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(with_port[1] or with_port[2] if with_port else address)
     except ValueError:
         return address
+    # A socket for both kinds shows IPv4 callers so, all of them within the same 64 bits.
+    found = getattr(found, "ipv4_mapped", None) or found
     return str(found) if found.version == 4 else str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))

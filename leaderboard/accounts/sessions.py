@@ -70,7 +70,10 @@ class Sessions:
         """Ends a session of an account; False: it has no such session. Raises StoreUnavailable."""
         with translated():
             if not self._store.client.hdel(names.sessions_of(account), session_id):
-                return False
+                # The list may have lost it; it is no less good for that.
+                found = _parse(self._store.client.get(names.session(session_id)))
+                if found is None or found.get("account") != account:
+                    return False
             self._store.client.delete(names.session(session_id))
         return True
 

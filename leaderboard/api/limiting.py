@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 
 from leaderboard.games.access import Identity
 from leaderboard.limits.admission import Candidate, admit
-from leaderboard.limits.keeper import Wish, key_reads, player_submissions
+from leaderboard.limits.keeper import Wish, key_reads
 from leaderboard.limits.standing import Standing, nearest
 from leaderboard.services import Services
 
@@ -58,13 +58,6 @@ def over_limits(services: Services, identity: Identity, players: Sequence[str]) 
         if standing is not None and standing.is_refused:
             found.setdefault(standing.rule_detail, []).append(place)
     return found
-
-
-def forget_player(services: Services, game: str, player: str) -> None:
-    """Removes what a limit keeps under a player's id. Raises StoreUnavailable."""
-    rule = services.limits.of(game).player_submissions
-    if rule is not None:
-        services.keeper.forget(player_submissions(game, player, rule))
 
 
 def _has_passed() -> bool:

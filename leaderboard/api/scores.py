@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from leaderboard import jsontext
-from leaderboard.api import bulk, limiting
+from leaderboard.api import bulk
 from leaderboard.api.operations import Call, Operation
 from leaderboard.api.replies import Answer
 from leaderboard.api.schemas import (
@@ -138,12 +138,9 @@ def forget_on_board(call: Call) -> Answer:
 
 
 def forget_everywhere(call: Call) -> Answer:
-    services, player = call.services, call.path["player"]
-    counts = services.removal.forget_everywhere(call.game, player)
-    services.activity.forget(call.game, player)
-    services.funnels.forget(call.game, player)
-    limiting.forget_player(services, call.game, player)
-    return Answer({"player": player, "boards": counts})
+    player = call.path["player"]
+    forgotten = call.services.forget_player(call.game, player)
+    return Answer({"player": player, "boards": forgotten.boards})
 
 
 def ranks_of(given: str | None, board: Board) -> frozenset[str]:

@@ -7,7 +7,7 @@ import msgspec
 
 from leaderboard.api.operations import Call, Operation
 from leaderboard.api.replies import Answer
-from leaderboard.boards import cursors, windows
+from leaderboard.boards.choosing import chosen_period, chosen_window
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.views import Entry, Stamp, View
@@ -41,13 +41,9 @@ def period_of(call: Call, board: Board, query: Mapping[str, Any]) -> Period | Wi
             f"This board keeps no {name} periods.", code="period_not_kept", fields={"period": ["Not kept."]}
         )
     try:
-        if "id" in query:
-            return board.calendar.parse(name, query["id"])
-        if "cursor" in query and "ago" not in query:  # a page goes on in its period, also when that has ended
-            found, period_id = cursors.period_of(query["cursor"])
-            if found == name:
-                return board.calendar.parse(name, period_id)
-        return board.calendar.ago(name, call.now, query.get("ago", 0))
+        return chosen_period(
+            board, name, call.now, id=query.get("id"), ago=query.get("ago"), cursor=query.get("cursor")
+        )  # fmt: skip
     except (InvalidPeriodId, TimeOutOfRange, ValueError) as error:
         raise InvalidInput(str(error), code="invalid_period", fields={"id": [str(error)]}) from error
 
@@ -59,13 +55,7 @@ def window_of(call: Call, board: Board, query: Mapping[str, Any]) -> Window:
         raise InvalidInput(
             f"This board keeps no window of {name}.", code="window_not_kept", fields={"window": ["Not kept."]}
         )
-    window = windows.current(board.calendar, name, call.now)
-    if "cursor" in query:  # a page goes on in the window it began in, as long as that is there
-        found, window_id = cursors.period_of(query["cursor"])
-        before = Window(name, window.as_of.previous())
-        if (found, window_id) == (name, before.id):
-            return before
-    return window
+    return chosen_window(board, name, call.now, query.get("cursor"))
 
 
 def answer(view: View, stamp: Stamp, rest: dict[str, Any]) -> Answer:

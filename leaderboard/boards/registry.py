@@ -15,17 +15,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
-from leaderboard.archive.captures import drop_captures
 from leaderboard.archive.copies import Copies
 from leaderboard.archive.database import Database
-from leaderboard.archive.periods import IN_ONE_QUERY
 from leaderboard.archive.standings import ArchivedStandings
-from leaderboard.archive.tables import boards
 from leaderboard.boards import windows
 from leaderboard.boards.contents import Contents
 from leaderboard.boards.definition import Board, new_board, new_rev
+from leaderboard.boards.definitions import Definitions
 from leaderboard.boards.fences import Fences, Locks
 from leaderboard.boards.periods import PERIOD_NAMES
 from leaderboard.boards.revival import Revival
@@ -43,7 +39,7 @@ class Registry:
     """The boards of all games."""
 
     def __init__(self, store: Store, database: Database, copies: Copies, archive: ArchivedStandings) -> None:
-        self._database = database
+        self._definitions = Definitions(database)
         self._copies = copies
         self._fences = Fences(store)
         self._archive = archive
@@ -66,13 +62,9 @@ class Registry:
         asked = [name for name in names if (game, name) not in self._cached]
         if len(asked) < _FEW:
             return set()
-        found, possible = set(asked), [name for name in asked if _NAME.fullmatch(name)]
-        with suppress(DatabaseUnavailable), self._database.begin() as connection:
-            for start in range(0, len(possible), IN_ONE_QUERY):
-                some = boards.c.name.in_(possible[start : start + IN_ONE_QUERY])
-                query = sa.select(boards.c.name).where(boards.c.game == game, some)
-                found.difference_update(connection.execute(query).scalars())
-            return found
+        possible = {name for name in asked if _NAME.fullmatch(name)}
+        with suppress(DatabaseUnavailable):
+            return ({*asked} - possible) | self._definitions.unknown(game, possible)
         return set()
 
     def fresh(self, game: str, name: str) -> Board:
@@ -97,10 +89,10 @@ class Registry:
 
     def _redefined(self, game: str, name: str) -> Board:
         """The board by the database, its copies in the store made good."""
-        if self._row(game, name) is None:
+        if self._definitions.find(game, name) is None:
             raise UnknownBoard(name)
         with self._fences.locked(game, name) as locks:  # whoever changes it now is finished first
-            row = self._row(game, name)
+            row = self._definitions.find(game, name)
             if row is None:
                 raise UnknownBoard(name)
             board = Board.parse(game, name, row.rev, row.definition)
@@ -109,16 +101,14 @@ class Registry:
 
     def all(self, game: str) -> list[Board]:
         """Every board of a game, by name."""
-        query = sa.select(boards).where(boards.c.game == game).order_by(boards.c.name)
-        with self._database.begin() as connection:
-            rows = connection.execute(query).all()
-        return [self._parsed(game, row) for row in rows]
+        found = [self._parsed(game, row) for row in self._definitions.of_game(game)]
+        if len(self._listed) < _MOST_CACHED:  # for the next time: thousands of definitions take seconds to read
+            self._listed = self._listed | {(game, board.name): board for board in found}
+        return found
 
     def everywhere(self) -> list[Board]:
         """Every board of every game."""
-        query = sa.select(boards).order_by(boards.c.game, boards.c.name)
-        with self._database.begin() as connection:
-            rows = connection.execute(query).all()
+        rows = self._definitions.everywhere()
         self._listed = {(row.game, row.name): self._parsed(row.game, row) for row in rows}
         return list(self._listed.values())
 
@@ -142,20 +132,25 @@ class Registry:
         except UnknownBoard:
             return True
 
-    def put(self, game: str, name: str, definition: dict[str, Any], now: datetime) -> tuple[Board, bool]:
+    def put(
+        self, game: str, name: str, definition: dict[str, Any], now: datetime, *, must_be_new: bool = False
+    ) -> tuple[Board, bool]:
         """Makes or changes a board; answers it, and whether it is new.
 
-        Raises Conflict when something would change that cannot once there are scores.
+        Raises Conflict when something would change that cannot once there are scores, and when a board that
+        `must_be_new` is there already (`board_exists`).
         """
         with self._fences.locked(game, name) as locks:
-            row = self._row(game, name)
+            row = self._definitions.find(game, name)
             if row is None:
                 board = new_board(game, name, definition)
                 for part in board.parts:
                     self._contents.purge(part.keys, PERIOD_NAMES)
-                self._save(board, now, new=True)
+                self._definitions.save(board, now, new=True)
                 self._define(board, locks)
                 return board, True
+            if must_be_new:
+                raise Conflict(f"There is a board {name!r} already.", code="board_exists")
             old = self._fences.find(game, name) or Board.parse(game, name, row.rev, row.definition)
             if old.definition == definition:
                 return old, False
@@ -164,7 +159,7 @@ class Registry:
     def delete(self, game: str, name: str) -> None:
         """Removes a board and all its data. Raises UnknownBoard."""
         with self._fences.locked(game, name) as locks:
-            row = self._row(game, name)
+            row = self._definitions.find(game, name)
             if row is None:
                 raise UnknownBoard(name)
             board = self._parsed(game, row)
@@ -172,9 +167,7 @@ class Registry:
             self._contents.clear(board.families)
             for part in board.parts:
                 self._copies.drop_board(game, part.name)
-            with self._database.begin() as connection:
-                connection.execute(sa.delete(boards).where(boards.c.game == game, boards.c.name == name))
-                drop_captures(connection, game, name)
+            self._definitions.remove(game, name)
             # Should it have taken so long that somebody filled it in again.
             self._contents.remove_definitions(board.families)
         self._cached.pop((game, name), None)
@@ -186,7 +179,7 @@ class Registry:
         """
         with self._fences.locked(board.game, board.name) as locks:
             locks.take(board.families)
-            row = self._row(board.game, board.name)
+            row = self._definitions.find(board.game, board.name)
             old = self._parsed(board.game, row) if row else None
             if old and not replace and self.has_data(old):
                 raise Conflict(f"Board {board.name!r} has scores already.", code="board_has_scores")
@@ -196,7 +189,7 @@ class Registry:
             self._contents.clear(board.families)  # before the definition is saved, by which it could not be read
             for part in old.parts if old else ():
                 self._copies.drop_board(part.game, part.name, born=part.born)
-            self._save(board, now, new=row is None)
+            self._definitions.save(board, now, new=row is None)
             fill(locks)
             self._define(board, locks)
 
@@ -211,13 +204,13 @@ class Registry:
         """Tells every writer of the board that scores now come with metadata."""
         with self._fences.locked(board.game, board.name) as locks:
             # As it is now, which may not be what the caller knows: its copy can be older than a change.
-            row = self._row(board.game, board.name)
+            row = self._definitions.find(board.game, board.name)
             current = row and (self._fences.find(board.game, board.name) or self._parsed(board.game, row))
             if current and not current.keeps_metadata:
                 locks.take(current.families)
                 self._fences.fence(current)
                 changed = replace(current, rev=new_rev(), keeps_metadata=True)
-                self._save(changed, now, new=False, keep=lambda _: True)
+                self._definitions.save(changed, now, new=False, keep=lambda _: True)
                 for part in current.parts:
                     self._contents.drop_windows(part.keys)  # from now on they are derived
                 self._define(changed, locks)
@@ -241,7 +234,7 @@ class Registry:
             self._define(old, locks)
             raise
         reads_alike = not old.fixed_differences(new.definition)
-        self._save(new, now, new=False, keep=lambda one: reads_alike and old.named(one).name in new.periods)
+        self._definitions.save(new, now, new=False, keep=lambda one: reads_alike and old.named(one).name in new.periods)
         if reads_alike:
             for before, after in zip(old.parts, new.parts, strict=True):
                 self._adapt(before, after, unlisted, now)
@@ -277,22 +270,3 @@ class Registry:
     def _define(self, board: Board, locks: Locks) -> None:
         self._fences.write(board, locks)
         self._cached[board.game, board.name] = board
-
-    def _row(self, game: str, name: str) -> Any:
-        query = sa.select(boards).where(boards.c.game == game, boards.c.name == name)
-        with self._database.begin() as connection:
-            return connection.execute(query).one_or_none()
-
-    def _save(
-        self, board: Board, now: datetime, *, new: bool, keep: Callable[[str], bool] = lambda _period: False
-    ) -> None:
-        """Saves a definition, with the captures of those periods that can still be read under it."""
-        values = {"rev": board.rev, "definition": board.dump(), "changed_at": now}
-        with self._database.begin() as connection:
-            if new:
-                key = {"game": board.game, "name": board.name, "created_at": now}
-                connection.execute(sa.insert(boards).values(**key, **values))
-            else:
-                where = (boards.c.game == board.game, boards.c.name == board.name)
-                connection.execute(sa.update(boards).where(*where).values(**values))
-            drop_captures(connection, board.game, board.name, keep)

@@ -4,20 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
-from redis.exceptions import RedisError
 
 from leaderboard import jsontext
-from leaderboard.cli import doctor_service
+from leaderboard.checkup.examination import look, of_store, of_work
 from leaderboard.cli.context import say, store_options
-from leaderboard.cli.doctor_service import Contents
 from leaderboard.config import Settings
 from leaderboard.services import system_clock
-from leaderboard.store.checkup.check import CheckUp, Wanted, check, in_memory
-from leaderboard.store.checkup.findings import Finding, fail, in_order, listed, passes, unknown
-from leaderboard.store.checkup.keys import orphans
+from leaderboard.store.checkup.check import Wanted, in_memory
+from leaderboard.store.checkup.findings import Finding, fail, in_order, listed, passes
 from leaderboard.store.connection import Store
 from leaderboard.store.embedded import borrow
 from leaderboard.store.folder import EmbeddedStoreError
@@ -49,43 +46,24 @@ def doctor(context: click.Context, as_json: bool, strict: bool, full: bool, sett
 
 def examine(settings: Settings, now: datetime, *, full: bool = False) -> Iterator[Finding]:
     """All findings, in no order."""
-    findings, contents = doctor_service.look(settings)
+    findings, contents = look(settings)
     yield from findings
     if contents is not None:
-        yield doctor_service.jobs(contents.runs, _intervals(), now)
-        newest = doctor_service.newest_snapshots(settings.resolved_snapshot_dir)
-        yield doctor_service.snapshots(newest, sorted({game for game, _ in contents.boards}), now)
+        yield from of_work(contents, settings, now)
     if settings.in_memory:
         yield from in_memory().findings
         return
-    try:
-        with _store(settings) as store:
-            yield from _of_store(store, settings, contents, now, full=full)
-    except EmbeddedStoreError as error:
-        yield fail("store", error.detail, "End whoever holds the folder, or name another: LEADERBOARD_DATA_DIR.")
-
-
-def _of_store(
-    store: Store, settings: Settings, contents: Contents | None, now: datetime, *, full: bool
-) -> Iterator[Finding]:
     wanted = Wanted(
         now=lambda: system_clock().timestamp(),
         embedded=settings.redis_url is None,
         replicas=settings.wait_replicas,
         all_keys=full,
     )
-    done: CheckUp = check(lambda: store.client, wanted)
-    yield from done.findings
-    if contents is None:
-        return
-    if done.keys is None:
-        yield unknown("sealing", "what waits to be sealed")
-        return
-    yield orphans(done.keys, contents.games, contents.boards)
     try:
-        yield doctor_service.sealing(doctor_service.oldest_open(store.client, contents.boards), now)
-    except RedisError as error:
-        yield unknown("sealing", f"what waits to be sealed: {error}")
+        with _store(settings) as store:
+            yield from of_store(lambda: store.client, wanted, contents, now)
+    except EmbeddedStoreError as error:
+        yield fail("store", error.detail, "End whoever holds the folder, or name another: LEADERBOARD_DATA_DIR.")
 
 
 @contextmanager
@@ -96,12 +74,6 @@ def _store(settings: Settings) -> Iterator[Store]:
         store = Store.connect(settings, url)
         stack.callback(store.close)
         yield store
-
-
-def _intervals() -> dict[str, timedelta]:
-    from scheduler import schedule  # noqa: PLC0415 - APScheduler is slow to import
-
-    return {job.id: getattr(job.trigger, "interval", timedelta(days=1)) for job in schedule.JOBS}
 
 
 def _document(finding: Finding) -> dict[str, str | None]:

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, flash, request
 
 from leaderboard.accounts.accounts import OPERATOR
-from leaderboard.errors import InvalidInput, LeaderboardError
+from leaderboard.errors import InvalidInput, LeaderboardError, Unavailable
 from leaderboard.web import guard, sessions
 from leaderboard.web.guard import signed_in
-from leaderboard.web.rendering import back_to, render, services
+from leaderboard.web.rendering import back_to, is_confirmed, render, services
 
 blueprint = Blueprint("own_account_pages", __name__)
 
@@ -62,18 +62,24 @@ def end_session() -> Response:
 @signed_in()
 def end_others() -> Response:
     """Ends all of one's sessions but this one."""
-    ended = services().sessions.end_all(guard.account().name, but=sessions.current_id())
-    flash(f"{ended} other sessions are ended.", "success")
+    if is_confirmed():
+        ended = services().sessions.end_all(guard.account().name, but=sessions.current_id())
+        flash(f"{ended} other sessions are ended.", "success")
     return back_to("/account")
 
 
 def _check_old(name: str) -> None:
-    """Raises InvalidInput unless the old password is right, TooManyRequests after too many that were not."""
+    """Raises InvalidInput unless the old password is right, TooManyRequests after too many wrong ones, Unavailable."""
     wired, now = services(), services().clock()
     if not wired.accounts.get(name).has_password:
         return  # it came by a one-time link, which whoever runs the service gave it
     wired.failures.begin(name, sessions.address(), now)
-    if wired.accounts.check(name, request.form.get("old", "")) is None:
+    try:
+        found = wired.accounts.check(name, request.form.get("old", ""))
+    except Unavailable:  # it was not looked at, so nothing is known against anybody
+        wired.failures.take_back(name, sessions.address(), now)
+        raise
+    if found is None:
         raise InvalidInput("The old password is wrong.", fields={"old": ["This is not your password."]})
     wired.failures.forgive(name, sessions.address(), now)
 

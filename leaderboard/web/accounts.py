@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from flask import Blueprint, Response, flash, request, url_for
 
 from leaderboard.accounts.accounts import ROLES
@@ -9,8 +10,9 @@ from leaderboard.accounts.links import GOOD_FOR
 from leaderboard.errors import Conflict, InvalidInput
 from leaderboard.web import guard
 from leaderboard.web.guard import signed_in
-from leaderboard.web.rendering import back_to, render, services
+from leaderboard.web.rendering import back_to, is_confirmed, render, services
 
+_log = structlog.get_logger(__name__)
 blueprint = Blueprint("account_pages", __name__)
 
 
@@ -33,6 +35,7 @@ def create() -> Response | tuple[str, int]:
         return _list(error.fields), 422
     except Conflict as error:
         return _list({"name": [error.detail]}), 409
+    _note("account made", name, role=form.get("role", ""))
     flash(f"The account {name} is made.", "success")
     return back_to(_url(name))
 
@@ -51,6 +54,7 @@ def set_role(name: str) -> Response:
     _check_other(name, "An administrator's own role is changed by another one.")
     wired = services()
     account = wired.accounts.set_role(name, request.form.get("role", ""), wired.clock())
+    _note("account has another role", name, role=account.role)
     flash(f"{name} is {account.role} now.", "success")
     return back_to(_url(name))
 
@@ -65,6 +69,7 @@ def set_password(name: str) -> Response | tuple[str, int]:
         wired.accounts.set_password(name, request.form.get("password", ""), wired.clock())
     except InvalidInput as error:
         return _one(name, wrong=error.fields), 422
+    _note("account has another password", name)
     wired.sessions.end_all(name)
     flash(f"{name} has another password; its sessions are ended.", "success")
     return back_to(_url(name))
@@ -77,6 +82,7 @@ def make_link(name: str) -> str:
     wired = services()
     wired.accounts.get(name)
     token = wired.links.create(name, wired.clock())
+    _note("one-time link made", name)
     return _one(name, link=url_for("signin_pages.link", token=token, _external=True))
 
 
@@ -85,7 +91,10 @@ def make_link(name: str) -> str:
 def end_session(name: str) -> Response:
     """Ends one of its sessions, or all: a field `session`, or none."""
     wired, wanted = services(), request.form.get("session", "")
+    if not wanted and not is_confirmed():
+        return back_to(_url(name))
     ended = int(wired.sessions.end(name, wanted)) if wanted else wired.sessions.end_all(name)
+    _note("sessions ended", name, sessions=ended)
     flash(f"Sessions ended: {ended}.", "success")
     return back_to(_url(name))
 
@@ -95,8 +104,11 @@ def end_session(name: str) -> Response:
 def remove(name: str) -> Response:
     """Removes it, and ends its sessions. Raises NotFound, Conflict for one's own."""
     _check_other(name, "An administrator's own account is removed by another one.")
+    if not is_confirmed():
+        return back_to(_url(name))
     wired = services()
     wired.accounts.remove(name)
+    _note("account removed", name)
     wired.sessions.end_all(name)
     flash(f"The account {name} is removed.", "success")
     return back_to("/accounts")
@@ -106,6 +118,11 @@ def _check_other(name: str, told: str) -> None:
     """So that there is always an administrator left who is not locked out."""
     if name == guard.account().name:
         raise Conflict(told, code="own_account")
+
+
+def _note(event: str, name: str, **more: Any) -> None:
+    """Tells the log who did it."""
+    _log.info(event, account=name, by=guard.account().name, **more)
 
 
 def _url(name: str) -> str:

@@ -14,6 +14,7 @@ from leaderboard.services import Services
 from leaderboard.web import charts
 from leaderboard.web.boardform import number_text
 from leaderboard.web.choosing import asked_period, period_name, reading, whole
+from leaderboard.web.examples import submission_of
 from leaderboard.web.guard import signed_in
 from leaderboard.web.rendering import Tab, render, services
 from leaderboard.web.standings import (
@@ -26,6 +27,7 @@ from leaderboard.web.standings import (
     steps_of,
     table_of,
     tabs_of,
+    zone_of,
 )
 
 ROWS = 50
@@ -59,15 +61,17 @@ def show(game: str, name: str) -> str:
     wired, place = services(), Place(game, name)
     limit = whole(request.args, "limit", ROWS, 1, MOST_ROWS)
 
-    def read(board: Board) -> tuple[Table, list[Known]]:
+    def read(board: Board) -> tuple[Table, list[Known], str]:
         table = table_of(wired, place, board, request.args, limit)
         if not isinstance(table.period, Period) or table.period.end is None:
-            return table, []
-        return table, _newest(wired, place, board, table.period.name, _KNOWN)
+            return table, [], submission_of(board)
+        return table, _newest(wired, place, board, table.period.name, _KNOWN), submission_of(board)
 
-    table, known = reading(wired, game, name, read)
+    table, known, example = reading(wired, game, name, read)
     options = [(one.period.id, f"{one.period.id}, {one.state}, players: {one.total}") for one in known]
-    return render("boards/show.html", place=place, table=table, known_options=options, **_game(game))
+    return render(
+        "boards/show.html", place=place, table=table, known_options=options, example=example, **_game(game)
+    )  # fmt: skip
 
 
 @blueprint.get("/games/<game>/boards/<board:name>/distribution")
@@ -89,6 +93,7 @@ def distribution(game: str, name: str) -> str:
         label=label_of(view.period),
         stamp=found.stamp,
         period=view.period,
+        zone=zone_of(view.board, view.period),
         tabs=tabs_of(place, view.board, view.period, "distribution"),
         chart=_chart(found, label_of(view.period)),
         figures=_figures(found),
@@ -117,6 +122,7 @@ def history(game: str, name: str) -> str:
         place=place,
         period=_MANY[period],
         has_subscore=board.definition["subscore"] is not None,
+        zone=zone_of(board, board.calendar.containing(period, wired.clock())),
         rows=found[offset : offset + _HISTORY_ROWS],
         tabs=[Tab(_MANY[one], place.url("history", period=one), one == period) for one in board.periods],
         next_url=place.url("history", period=period, offset=offset + _HISTORY_ROWS) if more else None,

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, request
 from flask.typing import ResponseReturnValue
 
 from leaderboard.boards.definition import Board
-from leaderboard.errors import Conflict, InvalidInput, UnknownBoard
+from leaderboard.errors import Conflict, InvalidInput
 from leaderboard.fields import BOARD_NAME
 from leaderboard.web.boardfields import SECTIONS
 from leaderboard.web.boardform import BoardForm, fingerprint, losses, written
@@ -47,8 +47,7 @@ def create(game: str) -> ResponseReturnValue:
         definition = form.definition()
         if form.errors:
             return _new_page(game, name, form), 422
-        _require_no_board(game, name)
-        wired.registry.put(game, name, definition, wired.clock())
+        wired.registry.put(game, name, definition, wired.clock(), must_be_new=True)
     except InvalidInput as error:
         form.refuse(error)
         return _new_page(game, name, form), 422
@@ -113,14 +112,6 @@ def _require_seen(board: Board) -> None:
     """Raises Conflict where somebody changed the board after the form was made."""
     if request.form.get("seen") != fingerprint(board.definition):
         raise Conflict(_CHANGED)
-
-
-def _require_no_board(game: str, name: str) -> None:
-    try:
-        services().registry.fresh(game, name)
-    except UnknownBoard:
-        return
-    raise Conflict(f"There is a board {name!r} already.", code="board_exists")
 
 
 def _new_page(game: str, name: str, form: BoardForm) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
-from leaderboard.boards import cursors, windows
+from leaderboard.boards.choosing import chosen_period, chosen_window
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import InvalidPeriodId, Period, PeriodName, TimeOutOfRange
 from leaderboard.boards.windows import Window
@@ -40,14 +40,13 @@ def require_public(wired: Services, board: Board) -> None:
 
 def asked_period(wired: Services, board: Board, query: Mapping[str, str]) -> Period | Window:
     """The period or window that an address names; by default the widest. Raises InvalidInput."""
-    now = wired.clock()
+    now, cursor = wired.clock(), query.get("cursor") or None
     if query.get("window"):
-        return _window(query, windows.current(board.calendar, _kept(board, query), now))
+        return chosen_window(board, _kept(board, query), now, cursor)
     name = period_name(board, query)
+    ago = whole(query, "ago", 0, 0, _MOST_AGO) if query.get("ago") else None
     try:
-        if query.get("id"):
-            return _begun(board.calendar.parse(name, query["id"]), now)
-        return board.calendar.ago(name, now, whole(query, "ago", 0, 0, _MOST_AGO))
+        return _begun(chosen_period(board, name, now, id=query.get("id") or None, ago=ago, cursor=cursor), now)
     except (InvalidPeriodId, TimeOutOfRange) as error:
         wrong = f"There is no such period: {error}."
         raise InvalidInput(wrong, code="invalid_period", fields={"id": [wrong]}) from error
@@ -95,12 +94,3 @@ def _kept(board: Board, query: Mapping[str, str]) -> str:
         wrong = f"This board keeps no window of {name}."
         raise InvalidInput(wrong, code="window_not_kept", fields={"window": [wrong]})
     return name
-
-
-def _window(query: Mapping[str, str], window: Window) -> Window:
-    """The window itself; a page goes on in the one it began in, as long as that is there."""
-    if query.get("cursor"):
-        before = windows.Window(window.name, window.as_of.previous())
-        if cursors.period_of(query["cursor"]) == (before.name, before.id):
-            return before
-    return window

@@ -41,6 +41,7 @@ def dress(response: Response, error: Exception) -> Response:
         return response
     if response.status_code == 413:
         request.max_content_length = None  # a form's; what comes after it may be read, to be thrown away
+    g.pop("is_embeddable", None)  # it may show who is signed in
     page = Response(_page(response.status_code, error), response.status_code, content_type="text/html; charset=utf-8")
     for name, value in response.headers:
         if name.lower() not in ("content-type", "content-length", "www-authenticate"):

@@ -99,6 +99,8 @@ def _find() -> Account | None:
         return None
     wired = cast("Services", current_app.extensions["leaderboard"])
     found = wired.accounts.find(session["account"])
+    if found is None or found.stamp != session.get("stamp"):  # one of the two is newer: maybe what this process knows
+        found = wired.accounts.find(session["account"], fresh=True)
     if found is None or found.stamp != session.get("stamp"):
         sessions.end()  # the account was removed, or has another password
         return None

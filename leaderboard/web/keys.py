@@ -9,9 +9,11 @@ from flask import Blueprint, Response, flash, make_response, request, url_for
 from leaderboard.errors import NotFound
 from leaderboard.games.access import ROLES
 from leaderboard.services import Services
+from leaderboard.web.examples import submission_of
 from leaderboard.web.finding import require_game
 from leaderboard.web.guard import account, signed_in
-from leaderboard.web.rendering import back_to, render, services
+from leaderboard.web.paging import page_number, page_of
+from leaderboard.web.rendering import back_to, is_confirmed, render, services
 
 Page = str | tuple[str, int] | Response
 
@@ -19,6 +21,7 @@ _ROLES_SAID: Final = {
     "server": "server – may do everything in this game; keep it on your servers",
     "client": "client – reads, and submits to boards that allow it; may be inside a game",
 }
+_KEYS_A_PAGE: Final = 100
 _log = structlog.get_logger(__name__)
 blueprint = Blueprint("keys_pages", __name__)
 
@@ -54,9 +57,9 @@ def revoke(game: str, key_id: str) -> Response:
     known = {key.id: key for key in wired.access.list_keys(game)}
     if key_id not in known:
         raise NotFound("This game has no such key.", code="unknown_key")
-    if request.form.get("confirm") != "yes":
-        flash("Tick the box to revoke a key; nothing was changed.", "error")
-    elif known[key_id].revoked_at is not None:
+    if not is_confirmed():
+        return back_to(url_for(".show", game=game))
+    if known[key_id].revoked_at is not None:
         flash(f"Key {key_id} was revoked before.", "error")
     else:
         wired.access.revoke(key_id, wired.clock())
@@ -66,10 +69,13 @@ def revoke(game: str, key_id: str) -> Response:
 
 
 def _page(wired: Services, game: str, *, made: str = "", made_role: str = "", error: str = "") -> str:
-    keys = sorted(wired.access.list_keys(game), key=lambda key: key.revoked_at is not None)
+    boards = wired.registry.all(game) if made else []
+    every = sorted(wired.access.list_keys(game), key=lambda key: key.revoked_at is not None)
+    page = page_of(every, page_number(request.args), _KEYS_A_PAGE)
     return render(
-        "keys/show.html", game=game, keys=keys, made=made, made_role=made_role, error=error,
+        "keys/show.html", game=game, keys=page.rows, page=page, made=made, made_role=made_role, error=error,
         roles=list(_ROLES_SAID.items()), refused_within=_refused_within(wired),
+        board=boards[0].name if boards else "", example=submission_of(boards[0]) if boards else "",
     )  # fmt: skip
 
 

@@ -11,13 +11,9 @@ from leaderboard.archive.job_runs import JobRuns
 from leaderboard.boards.usage import BoardUsage, Usage
 from leaderboard.errors import NotFound
 from leaderboard.services import Services
-from leaderboard.store.checkup.check import Wanted, check, in_memory
 from leaderboard.store.checkup.findings import Finding, in_order, size
-from leaderboard.store.checkup.keys import orphans
-from leaderboard.store.embedded import running_url
-from leaderboard.store.folder import EmbeddedStoreError
 from leaderboard.store.job_requests import TOLD_SECONDS, WANTED_SECONDS, JobRequests
-from leaderboard.web import jobstates, processfigures, storefigures
+from leaderboard.web import checking, jobstates, processfigures, storefigures
 from leaderboard.web.guard import account, signed_in
 from leaderboard.web.panels import Panels, Part
 from leaderboard.web.rendering import back_to, render, services
@@ -66,14 +62,18 @@ def show_parts() -> Page:
 @blueprint.get("/operations/checkup")
 @signed_in("viewer")
 def check_up() -> Page:
-    """What the store's check-up finds, and what to do about it."""
+    """All that `leaderboard doctor` finds, and what to do about it; as far as it is there within four seconds."""
     wired = services()
-    reading = _panels().read({"checkup": Part(lambda: _checked(wired), _CHECK_UP_SECONDS)}, _LONG_WAIT_SECONDS)
-    found: list[Finding] = reading["checkup"].value or []
+    parts = {
+        "The database": Part(lambda: checking.of_database(wired), _CHECK_UP_SECONDS),
+        "The store": Part(lambda: checking.of_store(wired), _CHECK_UP_SECONDS),
+    }
+    readings = _panels().read(parts, _LONG_WAIT_SECONDS)
+    found: list[Finding] = in_order(finding for reading in readings.values() for finding in reading.value or [])
     counts = {level: sum(one.level == level for one in found) for level in _LEVELS}
     return render(
-        "operations/checkup.html", reading=reading["checkup"], findings=found, counts=counts, kinds=_LEVELS,
-        kept_seconds=int(_CHECK_UP_SECONDS),
+        "operations/checkup.html", readings=readings, findings=found, counts=counts, kinds=_LEVELS,
+        age_seconds=max(reading.age_seconds for reading in readings.values()), kept_seconds=int(_CHECK_UP_SECONDS),
     )  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def _shown() -> dict[str, Any]:
     wired = services()
     return {
         "parts": _panels().read(_parts(wired), _WAIT_SECONDS),
-        "kept": processfigures.kept(wired),
-        "limited": processfigures.limited(wired),
+        "own_kept": processfigures.kept(wired),
+        "own_limited": processfigures.limited(wired),
         "now": wired.clock(),
         "told_seconds": TOLD_SECONDS,
         "wanted_minutes": WANTED_SECONDS // 60,
@@ -164,31 +164,6 @@ def _slow_commands(wired: Services) -> list[storefigures.SlowCommand]:
 def _panels() -> Panels:
     found: Panels = current_app.extensions.setdefault("leaderboard.panels", Panels())
     return found
-
-
-def _checked(wired: Services) -> list[Finding]:
-    """As `leaderboard doctor`, but for what only that asks: the database's settings, sealing, snapshots."""
-    settings = wired.settings
-    if settings.in_memory:
-        return in_memory().findings
-    wanted = Wanted(
-        now=lambda: wired.clock().timestamp(), embedded=_is_embedded(wired), replicas=settings.wait_replicas
-    )  # fmt: skip
-    done = check(lambda: wired.store.client, wanted)
-    findings = list(done.findings)
-    if done.keys is not None:
-        boards = {(board.game, board.name) for board in wired.registry.everywhere()}
-        findings.append(orphans(done.keys, set(wired.games.all()), boards))
-    return in_order(findings)
-
-
-def _is_embedded(wired: Services) -> bool:
-    """Whether it is the private store of the data folder, whose options are not the operator's."""
-    url = wired.settings.redis_url
-    try:
-        return url is None or (url.startswith("unix:") and url == running_url(wired.settings.data_dir))
-    except EmbeddedStoreError:
-        return False
 
 
 def _costs(wired: Services) -> list[Cost]:

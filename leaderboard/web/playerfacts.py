@@ -1,6 +1,6 @@
 """What there is of a player: on every board, in the archive's last periods, among the active, with the limits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +17,11 @@ from leaderboard.limits.standing import Standing as LimitStanding
 from leaderboard.services import Services
 from leaderboard.stats.activity.reading import PlayerActivity
 from leaderboard.store.steps import finish_together
+from leaderboard.web.paging import Page as BoardsPage
+from leaderboard.web.paging import page_of
 
 MOST_BOARDS: Final = 12  # whose leaders are shown
+BOARDS_A_PAGE: Final = 100  # that are asked about one player: each in up to 14 periods and windows
 _LEADERS: Final = 5
 _MOST_TRIES: Final = 5
 
@@ -48,9 +51,11 @@ class Facts:
     previous: Sequence[Place]
     activity: PlayerActivity | None
     limit: LimitStanding | None
+    page: BoardsPage[Board]  # those that were asked
 
     @property
     def is_known(self) -> bool:
+        """Whether there is anything of the player, as far as was asked."""
         return bool(self.current or self.previous or self.activity)
 
 
@@ -64,15 +69,17 @@ class Leaders:
     problem: str = ""
 
 
-def read(services: Services, game: str, player: str) -> Facts:
-    """Raises Unavailable."""
+def read(services: Services, game: str, player: str, number: int = 1) -> Facts:
+    """What there is on the boards of that page, by their names, and besides. Raises Unavailable."""
     boards = services.registry.all(game)
+    page = page_of(boards, number, BOARDS_A_PAGE)
     return Facts(
         boards=[board.name for board in boards],
-        current=_in_order(_places(services, game, player, 0)),
-        previous=_in_order(_places(services, game, player, 1)),
+        current=_in_order(_places(services, page.rows, player, 0)),
+        previous=_in_order(_places(services, page.rows, player, 1)),
         activity=_activity(services, game, player),
         limit=_limit(services, game, player),
+        page=page,
     )
 
 
@@ -98,32 +105,36 @@ def leaders(services: Services, game: str) -> tuple[list[Leaders], int]:
     return found, len(every) - len(boards)
 
 
-def _places(services: Services, game: str, player: str, ago: int) -> list[Place]:
-    """On every board, in all its periods so many ago; of windows there is but the current one."""
+def _places(services: Services, boards: Sequence[Board], player: str, ago: int) -> list[Place]:
+    """On each of these boards, in all its periods so many ago; of windows there is but the current one."""
     found: list[Place] = []
     for name in PERIOD_NAMES:
         if not (ago and name == "all"):
-            found += _on_boards(services, game, player, partial(_period_view, name, ago))
+            found += _on_boards(services, boards, player, partial(_period_view, name, ago))
     for window in () if ago else windows.SPANS:
-        found += _on_boards(services, game, player, partial(_window_view, window))
+        found += _on_boards(services, boards, player, partial(_window_view, window))
     return found
 
 
 _ViewOf = Callable[[Board, datetime], View | None]
 
 
-def _on_boards(services: Services, game: str, player: str, view_of: _ViewOf) -> list[Place]:
+def _on_boards(services: Services, boards: Sequence[Board], player: str, view_of: _ViewOf) -> list[Place]:
     """In one round trip or few; anew where this process turns out to know an old definition of a board."""
-    now = services.clock()
+    now, known = services.clock(), list(boards)
     for _ in range(_MOST_TRIES):
-        views = [view for board in services.registry.all(game) if (view := view_of(board, now)) is not None]
+        views = [view for board in known if (view := view_of(board, now)) is not None]
         try:
             return [Place(view, standing) for view, standing in services.rankings.players_boards(views, player)]
         except BoardsChanged as error:
-            for board in error.boards:
-                with suppress(UnknownBoard):  # deleted meanwhile
-                    services.registry.fresh(game, board)
+            known = list(_renewed(services, known, error.boards))
     raise BoardsChanged
+
+
+def _renewed(services: Services, boards: Sequence[Board], changed: Sequence[str]) -> Iterator[Board]:
+    for board in boards:
+        with suppress(UnknownBoard):  # deleted meanwhile
+            yield services.registry.fresh(board.game, board.name) if board.name in changed else board
 
 
 def _period_view(name: PeriodName, ago: int, board: Board, now: datetime) -> View | None:

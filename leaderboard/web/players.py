@@ -1,19 +1,19 @@
 """Players: found by their id, shown with all there is of them, taken off boards or forgotten."""
 
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from flask import Blueprint, Response, flash, request, url_for
 
 from leaderboard.errors import InvalidInput, UnknownBoard
 from leaderboard.fields import check_player
-from leaderboard.limits.keeper import player_submissions
 from leaderboard.services import Services
 from leaderboard.web import playerfacts
 from leaderboard.web.boardfields import PERIOD_LABELS, WINDOW_LABELS
 from leaderboard.web.boardform import number_text
 from leaderboard.web.finding import require_game
 from leaderboard.web.guard import account, may, signed_in
+from leaderboard.web.paging import page_number
 from leaderboard.web.rendering import back_to, render, services
 from leaderboard.web.standings import Place
 
@@ -81,9 +81,9 @@ def remove(game: str, player: str) -> Page:
     return back_to(player_url(game, player))
 
 
-def player_url(game: str, player: str) -> str:
+def player_url(game: str, player: str, **query: Any) -> str:
     """Where a player's page is."""
-    return url_for("players_pages.show", game=game, player=player)
+    return url_for("players_pages.show", game=game, player=player, **query)
 
 
 def board_url(game: str, board: str) -> str:
@@ -92,24 +92,20 @@ def board_url(game: str, board: str) -> str:
 
 
 def _page(wired: Services, game: str, player: str, *, wrong: dict[str, str] | None = None, board: str = "") -> Page:
-    facts = playerfacts.read(wired, game, player)
+    facts = playerfacts.read(wired, game, player, page_number(request.args))
     page = render(
         "players/show.html", game=game, player=player, facts=facts, wrong=wrong or {}, board=board,
-        can_change=may("editor"), board_url=board_url, **_SHOWING,
+        can_change=may("editor"), board_url=board_url, player_url=player_url, **_SHOWING,
     )  # fmt: skip
-    return (page, 422) if wrong else (page, 200 if facts.is_known else 404)
+    return (page, 422) if wrong else (page, 200 if facts.is_known or facts.page.pages > 1 else 404)
 
 
 def _forget(wired: Services, game: str, player: str) -> None:
     """As the API's DELETE does. The message names nobody: it is kept until it is shown."""
-    counts = wired.removal.forget_everywhere(game, player)
-    was_active = wired.activity.forget(game, player)
-    had_times = wired.funnels.forget(game, player)
-    rule = wired.limits.of(game).player_submissions
-    if rule is not None:
-        wired.keeper.forget(player_submissions(game, player, rule))
+    forgotten = wired.forget_player(game, player)
+    counts = forgotten.boards
     _log.info("player forgotten", game=game, boards=len(counts), periods=sum(counts.values()), by=account().name)
-    if not counts and not was_active and not had_times:
+    if not forgotten:
         flash("There was nothing of this player to forget.", "error")
         return
     boards, periods = _counted(len(counts), "board"), _counted(sum(counts.values()), "period")

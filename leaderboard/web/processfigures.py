@@ -1,6 +1,10 @@
-"""What the web processes of this machine count, as Prometheus is told it, and what this one knows of itself."""
+"""What the web processes of this machine count, as Prometheus is told it.
+
+Where there is but one process, which tells nobody (a development server), it is asked for its own figures.
+"""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +13,20 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from leaderboard.metrics import exposition
+from leaderboard.metrics import FOLDER, exposition
 from leaderboard.services import Services
 
 _MOST_ROUTES: Final = 15
 _REQUESTS: Final = "leaderboard_http_requests"
 _DURATIONS: Final = "leaderboard_http_request_duration_seconds"
+_SHARED: Final = "leaderboard_shared_reads"
+_BUILDING: Final = "leaderboard_shared_building_seconds"
+_REFUSED: Final = "leaderboard_limit_refusals"
+_ASKED: Final = "leaderboard_limit_asks"
+_ALONE: Final = "leaderboard_limit_alone"
 _COUNTED: Final = {  # those that are shown, and their headings
     "leaderboard_requests": "Requests, by the way they went",
     "leaderboard_top_reads": "Reads of tops, by where the answer came from",
-    "leaderboard_shared_reads": "Expensive reads, by what became of them",
-    "leaderboard_limit_refusals": "Refused, by limit",
     "leaderboard_combined_requests": "Requests that shared round trips, by kind",
     "leaderboard_queue_refusals": "Requests that were not taken up, by reason",
     "leaderboard_sign_ins": "Attempts to sign in, by outcome",
@@ -64,17 +71,8 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Processes:
-    """All that the web processes of this machine count; `routes`: those that are asked most."""
-
-    counters: Sequence[Counted]
-    gauges: Sequence[tuple[str, float]]
-    routes: Sequence[Route]
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of the expensive reads that this process was asked for."""
+    """What became of the expensive reads."""
 
     hits: int
     waits: int
@@ -96,15 +94,29 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """What this process did about limits."""
+    """What was done about limits; `asked`: the store."""
 
     refusals: Mapping[str, int]
     asked: int
     alone: int
 
 
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """All that the web processes of this machine count since the service began; `routes`: those that are asked most.
+
+    `kept` and `limited` are None where the processes do not add them up.
+    """
+
+    counters: Sequence[Counted]
+    gauges: Sequence[tuple[str, float]]
+    routes: Sequence[Route]
+    kept: Kept | None = None
+    limited: Limited | None = None
+
+
 def kept(services: Services) -> Kept:
-    """The cache of finished answers, since this process began."""
+    """The cache of finished answers of this process alone, since it began."""
     figures = services.cache.figures
     return Kept(
         figures.hits, figures.waits, figures.misses, figures.early, figures.stale, figures.building_seconds
@@ -112,7 +124,7 @@ def kept(services: Services) -> Kept:
 
 
 def limited(services: Services) -> Limited:
-    """The limits, since this process began."""
+    """The limits of this process alone, since it began."""
     figures = services.keeper.figures
     return Limited(dict(figures.refusals), figures.asked, figures.alone)
 
@@ -127,7 +139,29 @@ def processes() -> Processes:
         if name in families
     ]
     routes = _routes(families[name] for name in (_REQUESTS, _DURATIONS) if name in families)
-    return Processes([one for one in counters if one.total], gauges, routes)
+    counted = [one for one in counters if one.total]
+    return Processes(counted, gauges, routes, _kept_by_all(families), _limited_by_all(families))
+
+
+def _kept_by_all(families: Mapping[str, Metric]) -> Kept | None:
+    if FOLDER not in os.environ or _SHARED not in families:
+        return None
+    found = Counter(_by_label(families[_SHARED]))
+    return Kept(
+        found["hits"], found["waits"], found["misses"], found["early"], found["stale"], _total(families, _BUILDING)
+    )  # fmt: skip
+
+
+def _limited_by_all(families: Mapping[str, Metric]) -> Limited | None:
+    if FOLDER not in os.environ or _ASKED not in families:
+        return None
+    refusals = _by_label(families[_REFUSED]) if _REFUSED in families else {}
+    return Limited(refusals, int(_total(families, _ASKED)), int(_total(families, _ALONE)))
+
+
+def _total(families: Mapping[str, Metric], name: str) -> float:
+    family = families.get(name)
+    return sum(sample.value for sample in family.samples if sample.name == name + "_total") if family else 0.0
 
 
 def _by_label(family: Metric) -> dict[str, int]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Response, current_app, g, redirect, render_template, request
+from flask import Flask, Response, current_app, flash, g, redirect, render_template, request
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
@@ -56,6 +56,14 @@ def render(template: str, /, **values: Any) -> str:
 def back_to(url: str, otherwise: str = "/") -> Response:
     """A redirect (303) to a page of this site; to `otherwise` where the URL is another site's."""
     return cast("Response", redirect(local_path(url) or otherwise, code=303))
+
+
+def is_confirmed() -> bool:
+    """Whether the box of `ui.confirm_button` was ticked, by hand or by the dialog; who did not is told."""
+    if request.form.get("confirm") == "yes":
+        return True
+    flash("Tick the box to confirm; nothing was changed.", "error")
+    return False
 
 
 def local_path(url: str) -> str | None:

@@ -1,12 +1,15 @@
 """Signing in, by name and password or by a one-time link, and signing out."""
 
+import structlog
 from flask import Blueprint, Response, flash, request
 
 from leaderboard.accounts.accounts import Account
-from leaderboard.errors import Unavailable
+from leaderboard.errors import TooManyRequests, Unavailable
+from leaderboard.metrics import count_sign_in
 from leaderboard.web import guard, sessions
 from leaderboard.web.rendering import back_to, local_path, render, services
 
+_log = structlog.get_logger(__name__)
 blueprint = Blueprint("signin_pages", __name__)
 _WRONG = "This name and password do not go together."
 _MOST_NAME = 64
@@ -35,16 +38,21 @@ def sign_in() -> Response | tuple[str, int]:
     wired, now = services(), services().clock()
     name = request.form.get("name", "").strip().lower()[: _MOST_NAME + 1]
     target = request.form.get("next", "")
-    wired.failures.begin(name, sessions.address(), now)
+    try:
+        wired.failures.begin(name, sessions.address(), now)
+    except TooManyRequests:
+        count_sign_in("limited")
+        raise
     try:
         account = wired.accounts.check(name, request.form.get("password", ""))
     except Unavailable:
         wired.failures.take_back(name, sessions.address(), now)
         raise
     if account is None:
+        count_sign_in("failed")
         return sign_in_page(target, name, _WRONG), 422
     wired.failures.forgive(name, sessions.address(), now)
-    return _go_on(account, target)
+    return _go_on(account, target, "password")
 
 
 @blueprint.get("/signin/link/<token>")
@@ -62,7 +70,7 @@ def sign_in_by_link(token: str) -> Response | tuple[str, int]:
     """Uses it up."""
     name = services().links.take(token, services().clock())
     account = None if name is None else services().accounts.find(name)
-    return _no_link() if account is None else _go_on(account, "")
+    return _no_link() if account is None else _go_on(account, "", "link")
 
 
 @blueprint.post("/signout")
@@ -74,13 +82,16 @@ def sign_out() -> Response:
     return back_to("/signin")
 
 
-def _go_on(account: Account, target: str) -> Response:
+def _go_on(account: Account, target: str, way: str) -> Response:
     sessions.begin(account)
+    count_sign_in(way)
+    _log.info("signed in", account=account.name, way=way, address=sessions.address())
     guard.forget()
     return back_to(_target(target))
 
 
 def _no_link() -> tuple[str, int]:
+    count_sign_in("failed")
     return render("signin_nolink.html", account=None, nav=()), 410
 
 

@@ -90,6 +90,7 @@ class Table:
     found: Row | None = None
     percentile: str | None = None
     errors: list[str] = field(default_factory=list)
+    zone: str = ""  # by whose days it is, where that is not UTC
 
     @property
     def has_id(self) -> bool:
@@ -145,6 +146,12 @@ def label_of(period: Period | Window) -> str:
     """A period's name for a heading."""
     has_id = isinstance(period, Period) and period.end is not None
     return f"{_title(period)} {period.id}" if has_id else _title(period)
+
+
+def zone_of(board: Board, period: Period | Window) -> str:
+    """The time zone whose days a period is made of; "" where there is nothing to tell: UTC, or a period without end."""
+    zone: str = board.definition["time_zone"]
+    return "" if zone == "UTC" or isinstance(period, Window) or period.end is None else zone
 
 
 def tabs_of(place: Place, board: Board, period: Period | Window, page: str = "") -> list[Tab]:
@@ -211,6 +218,7 @@ def _table(place: Place, view: View, stamp: Stamp, entries: list[Entry], limit: 
         before_url=before,
         after_url=after,
         stream=place.url("stream", **at, limit=limit) if is_live else None,
+        zone=zone_of(view.board, view.period),
     )
 
 

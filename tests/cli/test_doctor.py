@@ -14,12 +14,13 @@ from click.testing import CliRunner, Result
 from leaderboard.archive.database import HEAD, Database
 from leaderboard.archive.job_runs import JobRun
 from leaderboard.archive.tables import games
-from leaderboard.cli import doctor_service
-from leaderboard.cli.doctor_service import DatabaseTold
+from leaderboard.checkup import database, examination, work
+from leaderboard.checkup.database import DatabaseTold
 from leaderboard.cli.main import main
 from leaderboard.config import Settings
 from leaderboard.services import build, system_clock
 from leaderboard.store.checkup.findings import SECTIONS, Finding
+from scheduler import schedule
 from tests.conftest import START
 from tests.topologies import Cluster, Single
 
@@ -79,13 +80,13 @@ def with_settings(**settings: str) -> DatabaseTold:
     ],
 )
 def test_the_database(told: DatabaseTold, expected: dict[str, str]) -> None:
-    assert levels(doctor_service.judge(told, workers=2)) == expected
+    assert levels(database.judge(told, workers=2)) == expected
 
 
 def test_postgresql(postgres_url: str) -> None:
     settings = Settings(database_url=postgres_url)
     Database.connect(settings).close()
-    found, contents = doctor_service.look(settings)
+    found, contents = examination.look(settings)
     said = levels(found)
     said.pop("database", None)  # an old server, where this machine has no other
     assert said == {"database-durability": "fail", "database-space": "unknown"}  # the tests' own runs without fsync
@@ -93,13 +94,13 @@ def test_postgresql(postgres_url: str) -> None:
 
 
 def test_a_database_that_is_away(tmp_path: Path) -> None:
-    found, contents = doctor_service.look(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    found, contents = examination.look(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     assert (levels(found), contents) == ({"database": "fail"}, None)
-    found, contents = doctor_service.look(Settings(data_dir=tmp_path))
+    found, contents = examination.look(Settings(data_dir=tmp_path))
     assert (levels(found), contents) == ({"database": "warn"}, None)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "leaderboard.sqlite3").write_text("no database at all, but a text of some length " * 50)
-    found, contents = doctor_service.look(Settings(data_dir=tmp_path))
+    found, contents = examination.look(Settings(data_dir=tmp_path))
     assert (levels(found), contents) == ({"database": "fail"}, None)
 
 
@@ -123,13 +124,17 @@ def ran(minutes_ago: float, **more: Any) -> JobRun:
 )
 def test_jobs(runs: dict[str, JobRun], level: str | None) -> None:
     intervals = {"seal": timedelta(seconds=20), "prune": timedelta(hours=1)}
-    assert levels([doctor_service.jobs(runs, intervals, START)]).get("jobs") == level
+    assert levels([work.jobs(runs, intervals, START)]).get("jobs") == level
+
+
+def test_the_intervals_are_those_of_the_schedulers_table() -> None:
+    assert {job.id: job.trigger.interval for job in schedule.JOBS} == work.INTERVALS  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("hours", "level"), [(-5, None), (0.5, None), (3, "warn"), (200, "fail")])
 def test_periods_that_wait(hours: float, level: str | None) -> None:
     closes = {("g", "b"): START - timedelta(hours=hours)}
-    assert levels([doctor_service.sealing(closes, START)]).get("sealing") == level
+    assert levels([work.sealing(closes, START)]).get("sealing") == level
 
 
 @pytest.mark.parametrize(
@@ -147,16 +152,16 @@ def test_periods_that_wait(hours: float, level: str | None) -> None:
 )
 def test_snapshots(ages: dict[str, float] | None, names: list[str], level: str | None) -> None:
     newest = None if ages is None else {game: START - timedelta(hours=age) for game, age in ages.items()}
-    assert levels([doctor_service.snapshots(newest, names, START)]).get("snapshots") == level
+    assert levels([work.snapshots(newest, names, START)]).get("snapshots") == level
 
 
 def test_the_files_of_snapshots(tmp_path: Path) -> None:
     for name in ("a-20261123T033000Z", "a-20261122T033000Z", "a-b-20261120T033000Z"):
         (tmp_path / f"{name}.ndjson.zst").touch()
     (tmp_path / ".nightly-a-20261124T033000Z.ndjson.zst.partial").touch()
-    newest = doctor_service.newest_snapshots(tmp_path) or {}
+    newest = work.newest_snapshots(tmp_path) or {}
     assert {game: f"{at:%d}" for game, at in newest.items()} == {"a": "23", "a-b": "20"}
-    assert doctor_service.newest_snapshots(tmp_path / "none") is None
+    assert work.newest_snapshots(tmp_path / "none") is None
 
 
 # The command.

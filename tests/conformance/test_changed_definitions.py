@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leaderboard.app import create_app
-from leaderboard.boards.registry import Registry
+from leaderboard.boards.definitions import Definitions
 from leaderboard.config import Settings
 from leaderboard.errors import DatabaseUnavailable
 from leaderboard.store.connection import Store
@@ -66,7 +66,7 @@ def test_a_change_that_cannot_be_saved_loses_nothing(service: Service, monkeypat
         raise DatabaseUnavailable("away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Registry, "_save", fail)
+        broken.setattr(Definitions, "save", fail)
         assert service.request("PUT", "/v1/boards/b", json={"periods": ["all", "day"]}).status == 503
     assert service.get("/boards/b")["periods"] == ["all", "month", "week", "day"]
     assert players(service, period="week") == ["ada"]

@@ -76,7 +76,7 @@ def test_the_user_of_the_guide_may_do_all_that_is_done(as_user: tuple[Service, "
     person = Person(service, "admin")
     for path in ("/", "/account", "/accounts"):
         person.get(path)
-    person.post("/account/sessions/end-all", on="/account")
+    person.post("/account/sessions/end-all", {"confirm": "yes"}, on="/account")
     person.post("/signin", {"name": person.name, "password": "wrong"}, on="/account")
     person.post("/signout", on="/account")
     denied = [(entry["reason"], entry["object"]) for entry in admin.acl_log()]

@@ -63,7 +63,9 @@ def test_an_account_is_changed_and_removed(service: Service, admin: Person) -> N
     assert admin.post(page + "/password", {"password": "short"}, on=page).status_code == 422
     assert admin.post(page + "/password", {"password": "a good long one"}, on=page).status_code == 303
     assert other.client.get("/account").status_code == 303  # its sessions are over
-    assert admin.post(page + "/remove", on=page).status_code == 303
+    unticked = admin.post(page + "/remove", on=page)
+    assert "Tick the box" in words(admin.get(unticked.headers["Location"]))
+    assert admin.post(page + "/remove", {"confirm": "yes"}, on=page).status_code == 303
     admin.get(page, 404)
     assert admin.post(page + "/role", {"role": "viewer"}, on="/accounts").status_code == 404
 
@@ -72,9 +74,10 @@ def test_an_administrator_ends_anybodys_sessions(service: Service, admin: Person
     other = Person(service, "viewer")
     page = f"/accounts/{other.name}"
     assert "127.0.0.1" in words(admin.get(page))
-    assert "Sessions ended: 1" in words(
-        admin.client.get(admin.post(page + "/sessions/end", on=page).headers["Location"]).text
-    )
+    assert "Tick the box" in words(admin.get(admin.post(page + "/sessions/end", on=page).headers["Location"]))
+    assert other.client.get("/account").status_code == 200
+    ended = admin.post(page + "/sessions/end", {"confirm": "yes"}, on=page)
+    assert "Sessions ended: 1" in words(admin.get(ended.headers["Location"]))
     assert other.client.get("/account").status_code == 303
 
 

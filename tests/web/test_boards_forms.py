@@ -1,11 +1,14 @@
 """Boards made, changed and removed by forms: what is wrong stands at its field, and nothing typed is lost."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from leaderboard import jsontext
 from leaderboard.boards.definition import read_definition
+from leaderboard.errors import Conflict
 from leaderboard.web.boardfields import FIELDS
 from leaderboard.web.boardform import BoardForm, document_of, values_of, written
 from tests.conftest import Service
@@ -59,6 +62,41 @@ def test_a_board_is_made(service: Service) -> None:
     assert (board["order"], board["periods"], board["max_entries"]) == ("asc", ["all", "week"], 10)
     assert board["public"] is False
     assert "Board weekly is made." in visitor.get(made.headers["Location"]).text
+
+
+def test_of_several_who_make_the_same_board_at_once_one_does(service: Service) -> None:
+    registry, now, gate = service.services.registry, service.clock.now(), threading.Barrier(4)
+
+    refused: list[str] = []
+
+    def put(most: int) -> int | None:
+        definition = read_definition({"max_entries": most})
+        gate.wait(10)
+        try:
+            board, is_new = registry.put(service.game, "b", definition, now, must_be_new=True)
+        except Conflict as error:
+            refused.append(error.code)
+            return None
+        assert is_new
+        return int(board.definition["max_entries"])
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [most for most in pool.map(put, (10, 20, 30, 40)) if most is not None]
+    assert made == [service.get("/boards/b")["max_entries"]]
+    assert refused == ["board_exists"] * 3
+    with pytest.raises(Conflict):  # nor is it made where nothing would change
+        registry.put(service.game, "b", read_definition({"max_entries": made[0]}), now, must_be_new=True)
+
+
+def test_a_form_changes_no_board_that_was_made_meanwhile(service: Service) -> None:
+    visitor = Visitor(service, "editor")
+    path = f"/games/{service.game}/boards/new"
+    form = visitor.get(path).form(path) | {"name": "b", "max_entries": "10"}
+    service.put_board("b", max_entries=99)
+    page = visitor.post(path, form)
+    assert page.status == 409
+    assert errors_of(page) == {"name": "There is a board 'b' already."}
+    assert service.get("/boards/b")["max_entries"] == 99
 
 
 def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(service: Service) -> None:

@@ -1,10 +1,14 @@
 """The page of operations: figures of the store, jobs, and what happens when a part of it cannot be read."""
 
+import re
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +16,18 @@ from apscheduler.triggers.interval import IntervalTrigger
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from leaderboard.archive.job_runs import JobRuns
-from leaderboard.errors import StoreUnavailable
+from leaderboard.checkup import database as databases
+from leaderboard.checkup.examination import look, of_store, of_work
+from leaderboard.errors import DatabaseUnavailable, StoreUnavailable
+from leaderboard.metrics import FOLDER
 from leaderboard.running import Run
 from leaderboard.services import Services
 from leaderboard.store import keys
+from leaderboard.store.checkup.check import Wanted, in_memory
+from leaderboard.store.checkup.findings import in_order, unknown
 from leaderboard.store.job_requests import JobRequests, ScheduledJob, Told
 from leaderboard.store.scripts import load
-from leaderboard.web import jobstates, operations, processfigures, storefigures
+from leaderboard.web import checking, jobstates, operations, processfigures, storefigures
 from leaderboard.web.panels import Panels, Part
 from scheduler import clockwork as clockwork_module
 from scheduler.clockwork import Clockwork
@@ -317,29 +326,63 @@ def test_the_check_up(service: Service) -> None:
     service.put_board("b")
     service.submit("ada", 1)
     page = words(Person(service, "viewer").get("/operations/checkup"))
+    for check in ("database", "migrations", "database durability", "database space", "jobs", "snapshots"):
+        assert f" {check} " in page
     if service.services.settings.in_memory:
         assert "Failures 1" in page
         assert "What to do: Leave LEADERBOARD_REDIS_URL empty for the embedded store" in page
         return
     assert "well it answers" in page
-    for check in ("memory limit", "appendonly", "latency", "lifetimes", "orphans", "slow commands"):
+    for check in ("sealing", "memory limit", "appendonly", "latency", "lifetimes", "orphans", "slow commands"):
         assert check in page
     assert "Looked at 0 s ago" in page
 
 
+def test_the_check_up_finds_what_the_doctor_finds(service: Service) -> None:
+    settings, now = service.services.settings, service.clock.now()
+    service.put_board("b")
+    page = Person(service, "viewer").get("/operations/checkup")
+    findings, contents = look(settings)
+    assert contents is not None
+    wanted = Wanted(now=now.timestamp)
+    client = service.services.store.client
+    of_both = [*findings, *of_work(contents, settings, now)]
+    of_both += in_memory().findings if settings.in_memory else of_store(lambda: client, wanted, contents, now)
+    shown = [check.replace(" ", "-") for check in re.findall(r'<th scope="row">([a-z -]+)', page)]
+    assert shown == [finding.check for finding in in_order(of_both)]
+
+
+def test_a_check_up_without_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("nobody is at home")
+
+    visitor = Person(service, "viewer")
+    visitor.get("/operations")
+    monkeypatch.setattr(databases, "ask", away)
+    monkeypatch.setattr(checking, "_contents", away)
+    page = words(visitor.get("/operations/checkup"))
+    assert "database failure it does not answer: nobody is at home" in page
+    assert ("appendonly" if service.services.settings.in_memory else "well it answers") in page
+
+
 def test_a_check_up_that_takes_long(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
-    monkeypatch.setattr(operations, "_LONG_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(operations, "_checked", lambda _: release.wait(SECONDS) and [])
+    monkeypatch.setattr(operations, "_LONG_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(checking, "of_store", lambda _: release.wait(SECONDS) and [unknown("store", "hm")])
     monkeypatch.setattr(operations, "_costs", lambda _: release.wait(SECONDS) and [])
     visitor = Person(service, "viewer")
     try:
-        assert "The store is still being looked at." in visitor.get("/operations/checkup")
+        page = words(visitor.get("/operations/checkup"))
+        assert "The store is still being looked at." in page
+        assert "The database is still" not in page
+        assert "the schema is that of this release" in page
         assert "The boards are being measured" in visitor.get("/operations/boards")
     finally:
         release.set()
     monkeypatch.setattr(operations, "_LONG_WAIT_SECONDS", SECONDS)
-    assert "Could not be asked" in visitor.get("/operations/checkup")
+    page = words(visitor.get("/operations/checkup"))
+    assert "store not asked hm" in page
+    assert "still being looked at" not in page
     assert "There are no boards yet." in visitor.get("/operations/boards")
 
 
@@ -364,8 +407,30 @@ def test_caches_and_limits_of_this_process(service: Service) -> None:
     kept = processfigures.kept(service.services)
     assert kept.asked == kept.hits + kept.misses + kept.early + kept.stale > 0
     page = words(Person(service, "viewer").get("/operations"))
-    assert f"Were there {kept.hit_share}" in page
+    assert f"Cache of answers this process Were there {kept.hit_share}" in page
+    assert "Limits this process" in page
     assert "Refused by player submissions" in page
+
+
+def test_caches_and_limits_of_all_processes(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As two workers of a machine count, each into files of its own."""
+    script = """
+from leaderboard.metrics import Meters
+meters = Meters()
+meters.bring({("shared_reads", "hits"): 30, ("shared_reads", "misses"): 10, ("building", ""): 0.5})
+meters.bring({("limit_refusals", "player_submissions"): 4, ("limit_asks", ""): 6, ("limit_alone", ""): 1})
+"""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    found = processfigures.processes()
+    assert found.kept == processfigures.Kept(60, 0, 20, 0, 0, 1.0)
+    assert found.limited == processfigures.Limited({"player_submissions": 8}, 12, 2)
+    page = words(Person(service, "viewer").get("/operations"))
+    assert "Cache of answers all web processes Were there 75.0 %" in page
+    assert "Limits all web processes Refused by player submissions 8 Questions to the store 12" in page
+    assert "answers this process" not in page
+    assert "Limits this process" not in page
 
 
 def test_what_the_processes_count(monkeypatch: pytest.MonkeyPatch) -> None:

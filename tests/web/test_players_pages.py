@@ -1,10 +1,12 @@
 """The pages of players: found, shown with everything there is, removed and forgotten."""
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from leaderboard.errors import StoreUnavailable
+from leaderboard.store.connection import as_text
 from leaderboard.store.keys import player_bucket
 from tests.conftest import Service
 from tests.periods.running import FreeRun
@@ -159,6 +161,48 @@ def test_forgetting_everywhere_is_what_the_api_does(service: Service, board: str
     assert service.request("GET", "/v1/analytics/players/ada").status == 404
     answer = visitor.post(f"{board}/ada", {"action": "forget", "confirm_forget": "ada"})
     assert "There was nothing of this player to forget." in visitor.get(answer.location)
+
+
+def held(service: Service, player: str) -> list[str]:
+    """The keys of the game that know a player, by their names or by what they hold."""
+    client: Any = service.services.store.client
+    readers = {
+        "hash": lambda key: [text for pair in client.hgetall(key).items() for text in pair],
+        "zset": lambda key: client.zrange(key, 0, -1),
+        "set": client.smembers,
+        "list": lambda key: client.lrange(key, 0, -1),
+        "string": lambda key: [client.get(key)],
+    }
+    found = []
+    for key in sorted(map(as_text, client.scan_iter(f"*{service.game}*"))):
+        if key.endswith(":u"):
+            continue  # a sketch, of hashes; fakeredis has a set in its place
+        holds = readers[as_text(client.type(key))](key)
+        if player in key or any(player.encode() in bytes(one) for one in holds):
+            found.append(key)
+    return found
+
+
+def test_forgetting_leaves_nothing_that_names_the_player(service: Service, board: str) -> None:
+    player = "qwzx"
+    service.services.limits.change(service.game, {"player_submissions": "5/h"})
+    service.services.limits._cached.clear()
+    funnel = {"steps": ["login", "win"], "window_seconds": 3600}
+    assert service.request("PUT", "/v1/funnels/wins", json=funnel).status == 201
+    service.submit(player, 5000, metadata={"a": 1})
+    for event in ("login", "win"):
+        assert service.request("POST", f"/v1/events/{event}", json={"player": player}).status == 200
+        service.clock.advance(minutes=1)
+    counters = service.request("POST", "/v1/counters/coins", json={"by": 7})
+    assert counters.status == 200, counters.body
+    kinds = {key.split(":")[0] for key in held(service, player)}
+    assert len(kinds) >= 4, kinds  # scores, limits, activity and funnels
+    figures = [service.get("/counters"), service.get("/funnels/wins"), service.get("/analytics/active")]
+    visitor = Person(service, "editor")
+    answer = visitor.post(f"{board}/{player}", {"action": "forget", "confirm_forget": player})
+    assert answer.status_code == 303
+    assert held(service, player) == []
+    assert [service.get("/counters"), service.get("/funnels/wins"), service.get("/analytics/active")] == figures
 
 
 def test_who_may(service: Service, board: str) -> None:

@@ -91,6 +91,8 @@ def test_all_others_are_ended(service: Service) -> None:
     person = Person(service, "viewer")
     others = [again(person) for _ in range(3)]
     person.post("/account/sessions/end-all", on="/account")
+    assert all(is_in(one) for one in (person, *others)), "the box was not ticked"
+    person.post("/account/sessions/end-all", {"confirm": "yes"}, on="/account")
     assert [is_in(one) for one in (person, *others)] == [True, False, False, False]
 
 

@@ -132,6 +132,49 @@ def test_few_passwords_are_looked_at_at_the_same_time(
     assert door.send(name, PASSWORD).status_code == 303
 
 
+def test_changing_a_password_that_could_not_be_looked_at_is_no_failure(
+    service: Service, name: str, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert door.send(name, PASSWORD).status_code == 303
+    token = html.unescape(_TOKEN.search(door.get("/account").text)[1])  # type: ignore[index]
+    form = {"csrf_token": token, "old": PASSWORD, "password": "another horse", "again": "another horse"}
+
+    def change() -> TestResponse:
+        return door.client.post("/account/password", data=form, environ_base={"REMOTE_ADDR": door.address})
+
+    monkeypatch.setattr(passwords, "_room", threading.BoundedSemaphore(1))
+    with passwords._room:
+        for _ in range(11):
+            assert change().status_code == 503
+    assert change().headers["Location"] == "/account"
+    assert Door(service).send(name, "another horse").status_code == 303
+
+
+def test_attempts_are_counted_by_what_came_of_them(service: Service, name: str, door: Door) -> None:
+    def counted() -> dict[str, float]:
+        text = service.app.test_client().get("/metrics").text
+        found = re.findall(r'leaderboard_sign_ins_total\{outcome="(\w+)"\} (\S+)', text)
+        return {outcome: float(count) for outcome, count in found}
+
+    before = counted()
+
+    def more() -> dict[str, int]:
+        grown = {outcome: int(count - before.get(outcome, 0)) for outcome, count in counted().items()}
+        return {outcome: count for outcome, count in grown.items() if count}
+
+    assert door.send(name, PASSWORD).status_code == 303
+    assert more() == {"password": 1}
+    other = Door(service)
+    for _ in range(10):
+        assert other.send(name, "wrong password").status_code == 422
+    assert Door(service).send(name, PASSWORD).status_code == 429
+    assert more() == {"password": 1, "failed": 10, "limited": 1}
+    person = Person(service, "viewer")  # signs in by a link
+    assert more() == {"password": 1, "failed": 10, "limited": 1, "link": 1}
+    person.get("/signin/link/dead", 410)
+    assert more() == {"password": 1, "failed": 11, "limited": 1, "link": 1}
+
+
 def test_success_forgives(service: Service, name: str, door: Door) -> None:
     for _ in range(3):
         for _ in range(3):

@@ -47,13 +47,13 @@ for (const part of document.querySelectorAll("[data-confirm]")) {
   check.required = false;
   check.closest("label").hidden = true;
   button.addEventListener("click", async (event) => {
-    if (check.checked) return;
     event.preventDefault();
     if (!form.reportValidity()) return;
     if (await ask(part.dataset.confirm, button.textContent.trim())) {
       check.checked = true;
       form.requestSubmit(button);
     }
+    check.checked = false; // or a page that the browser kept would ask nothing the next time
     button.focus();
   });
 }

@@ -4,7 +4,7 @@ window.ui = SwaggerUIBundle({
   dom_id: "#swagger-ui",
   layout: "StandaloneLayout",
   deepLinking: true,
-  persistAuthorization: true,
+  persistAuthorization: false,
   validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
   plugins: [SwaggerUIBundle.plugins.DownloadUrl],

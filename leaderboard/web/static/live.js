@@ -4,6 +4,8 @@
 const FIRST_DELAY = 1000; // milliseconds until the first try after the stream was refused, doubled each time
 const MOST_DELAY = 30000;
 const MARKED = 8000; // how long a move is shown
+const NAMED = 3; // players in one of the news
+const SPOKEN = 5000; // between two news: more would drown who has them read out
 const HIDDEN = 30000; // after which a page that nobody sees follows no longer
 const STATES = {
   live: "Live",
@@ -11,6 +13,9 @@ const STATES = {
   reconnecting: "Reconnecting\u2026 The table is as it was.",
   paused: "Paused",
   gone: "This board was removed.",
+  out: "You are signed out, and the table is as it was. Reload the page to sign in.",
+  hidden: "This board is not public any more.",
+  changed: "This period is not kept any more. Reload the page to see those that are.",
 };
 
 // The digits of scores as they were sent, as text: a JavaScript number would round some. An unescaped quote cannot
@@ -234,6 +239,20 @@ class Live {
     const wait = this.delay * (0.75 + Math.random() / 2);
     this.delay = Math.min(MOST_DELAY, this.delay * 2);
     this.timer = setTimeout(() => this.open(), Math.min(MOST_DELAY, wait));
+    if (this.root.dataset.players) this.ask();
+  }
+
+  // An EventSource does not tell why it was refused. A page that wants to be signed in to goes elsewhere: that is for good.
+  async ask() {
+    try {
+      const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
+      if (answer.type !== "opaqueredirect" || this.ended) return;
+    } catch {
+      return; // nobody answers at all
+    }
+    this.ended = true;
+    this.close();
+    this.say("out");
   }
 
   close() {
@@ -290,23 +309,45 @@ class Live {
     const rank = this.part("standing-rank");
     const percentile = this.part("standing-percentile");
     const text = told.rank === null ? "not on the board" : String(told.rank);
+    const score = this.part("standing-score");
+    this.rank = told.rank;
     if (percentile && rank && rank.textContent !== text) percentile.hidden = true; // it was of the old rank
+    if (rank && (rank.textContent !== text || score.textContent !== told.score)) {
+      this.root.dispatchEvent(new CustomEvent("standing")); // for around.js
+    }
     setText(rank, text);
-    setText(this.part("standing-score"), told.score === null ? "\u2013" : told.score);
+    setText(score, told.score === null ? "\u2013" : told.score);
     setText(this.part("standing-subscore"), told.subscore === null ? "\u2013" : told.subscore);
     if (!this.rows) this.total(told.total);
   }
 
   overtaken(told) {
-    const names = told.by.map((one) => one.player).join(", ");
-    const more = told.count > told.by.length ? ` and ${told.count - told.by.length} more` : "";
-    setText(this.part("news"), `${told.player} was overtaken by ${names}${more} and is at rank ${told.rank} now.`);
+    const news = (this.news ||= { player: told.player, names: new Set(), others: 0 });
+    for (const one of told.by) news.names.add(one.player);
+    news.others += told.count - told.by.length;
+    this.rank = told.rank;
+    if (!this.telling) this.tell();
   }
 
-  gone() {
+  // What has happened since the last news, in one sentence.
+  tell() {
+    const news = this.news;
+    this.news = null;
+    this.telling = news ? setTimeout(() => this.tell(), SPOKEN) : null;
+    if (!news) return;
+    const names = [...news.names];
+    const others = news.others + Math.max(0, names.length - NAMED);
+    const more = others ? ` and ${others} more` : "";
+    const now = this.rank === null ? "" : ` and is at rank ${this.rank} now`;
+    setText(this.part("news"), `${news.player} was overtaken by ${names.slice(0, NAMED).join(", ")}${more}${now}.`);
+  }
+
+  gone(told) {
     this.ended = true;
     this.close();
-    this.say("gone");
+    const isInside = Boolean(this.root.dataset.players);
+    const states = { not_allowed: isInside ? "out" : "hidden", period_not_kept: "changed" };
+    this.say(states[told.reason] || "gone");
   }
 }
 
