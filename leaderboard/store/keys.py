@@ -48,7 +48,8 @@
     web:{<hash>}:session                string      hours     a session of the dashboard, by a hash of its cookie
     web:{<account>}:sessions            hash        31 days   hash of a cookie -> when that session began and was seen
                                                              last, and from where
-    web:{<hash>}:link                   string      10 min    account that a one-time link signs in, and until when
+    web:{<hash>}:link                   string      10 min    account that a one-time link signs in, until when, and
+                                                             the stamp that it had
     web:{<hash>}:failures               list        15 min    failed sign-ins of an account or from an address, as a
                                                              sliding window
 

@@ -1,4 +1,4 @@
-"""The dashboard as those see it who use it: with ten minutes, with a race on, without scripts, with a pager, on a stream."""
+"""The dashboard as its users see it: with ten minutes, with a race on, without scripts, with a pager, on a stream."""
 
 import json
 import re

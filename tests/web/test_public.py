@@ -1,9 +1,11 @@
 """Public boards: seen by everybody, framed by anybody, and no other board even hinted at."""
 
+import gzip
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import zstandard
 
 from leaderboard.boards.rankings import Rankings
 from leaderboard.errors import StoreUnavailable
@@ -64,7 +66,8 @@ def test_headers(service: Service, anybody: Visitor, path: str, ancestors: str) 
         assert policy.endswith(f"frame-ancestors {ancestors}")
         assert ("X-Frame-Options" in page.headers) == (ancestors != "*")
         assert page.headers["Cache-Control"].startswith("public, max-age=2")
-        assert not {"Set-Cookie", "Vary"} & set(page.headers.keys())
+        assert "Set-Cookie" not in page.headers
+        assert page.headers["Vary"] == "Accept-Encoding", "never by the cookie: everybody is shown the same"
         assert "csrf" not in page.html
 
 
@@ -182,3 +185,18 @@ def test_the_store_away(service: Service, anybody: Visitor, monkeypatch: pytest.
     assert (page.status, page.headers["Retry-After"]) == (503, "1")
     assert page.headers["Content-Security-Policy"].endswith("frame-ancestors *")
     assert "The board cannot be shown now" in page.text
+
+
+def test_a_page_is_packed_for_who_takes_it_so(service: Service) -> None:
+    service.put_board("b", public=True)
+    service.submit("ada", 5)
+    client, path = service.app.test_client(), f"/b/{service.game}/b"
+    plain = client.get(path)
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    for accepted, used in (("gzip, deflate, br, zstd", "zstd"), ("gzip, zstd;q=0", "gzip"), ("br", None)):
+        page = client.get(path, headers={"Accept-Encoding": accepted})
+        assert page.headers.get("Content-Encoding") == used
+        assert int(page.headers["Content-Length"]) == len(page.data)
+        unpack = {"zstd": zstandard.decompress, "gzip": gzip.decompress, None: bytes}[used]
+        assert unpack(page.data) == plain.data

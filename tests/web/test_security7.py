@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ from leaderboard.accounts.accounts import Accounts
 from leaderboard.accounts.failures import _place
 from leaderboard.accounts.sessions import id_of
 from leaderboard.archive.tables import api_keys
+from leaderboard.errors import DatabaseUnavailable, NotFound
 from leaderboard.store import keys
 from leaderboard.web import errorpages, playerfacts, public, sessions
 from leaderboard.web import keys as key_pages
-from tests.conftest import Service
+from tests.conftest import START, Service
 from tests.web.person import Person, words
 from tests.web.test_signin import PASSWORD, Door
 
@@ -112,8 +115,6 @@ def test_a_link_is_over_with_what_it_was_made_for(service: Service, how: str) ->
 
 
 def test_a_link_is_not_used_up_while_the_database_is_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leaderboard.errors import DatabaseUnavailable  # noqa: PLC0415
-
     path, person = link(service, Person(service, "viewer").name), Person(service, None)
     token = person._token(path)
 
@@ -227,6 +228,52 @@ def test_a_player_is_looked_for_on_so_many_boards_at_once(service: Service, monk
     asked.clear()
     assert f"/games/{service.game}/boards/b3" in person.get(path + "?page=2")
     assert set().union(*asked) == {"b3"}
+
+
+def asked_together(kept: public.Remembered, read: Any, many: int = 6) -> list[Any]:
+    """What so many threads are answered that ask for the same at the same time."""
+    with ThreadPoolExecutor(many) as pool:
+        asked = [pool.submit(kept.get, "b", START, read) for _ in range(many)]
+        return [one.exception() or one.result() for one in asked]
+
+
+def test_who_asks_for_a_public_page_meanwhile_is_given_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Semaphore(0)
+
+    class Watched(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            waiting.release()
+            return super().result(timeout)
+
+    monkeypatch.setattr(public, "Future", Watched)
+    kept, reads = public.Remembered(), []
+
+    def read() -> Any:
+        reads.append(1)
+        assert all(waiting.acquire(timeout=5) for _ in range(5))  # until all others wait for this
+        return "table"
+
+    assert asked_together(kept, read) == ["table"] * 6
+    assert len(reads) == 1
+    assert kept._coming == {}
+
+
+def test_a_failure_is_told_to_all_who_wait_and_is_not_kept() -> None:
+    kept, failed = public.Remembered(), NotFound("There is no public board at this address.")
+
+    def fail() -> Any:
+        raise failed
+
+    assert asked_together(kept, fail) == [failed] * 6
+    assert kept._coming == {}
+    assert kept.get("b", START, lambda: "table") == "table"  # type: ignore[arg-type,return-value]  # any value will do
+
+
+def test_who_waits_for_a_reader_that_hangs_reads_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "_PATIENCE_SECONDS", 0.01)
+    kept = public.Remembered()
+    kept._coming["b"] = Future()
+    assert kept.get("b", START, lambda: "table") == "table"  # type: ignore[arg-type,return-value]  # the same
 
 
 def test_definitions_are_read_once(service: Service) -> None:
