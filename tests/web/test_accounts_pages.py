@@ -114,12 +114,12 @@ def test_accounts_are_for_administrators(service: Service, admin: Person, role: 
     assert service.services.accounts.get(admin.name).role == "admin"
 
 
-def test_the_first_page_lists_games(service: Service) -> None:
-    service.put_board("points", periods=["all", "day"])
-    service.put_board("goals")
-    service.submit("ada", 5, "points")
-    service.submit("bob", 5, "points")
-    page = Person(service, "viewer").get("/")
-    row = re.search(rf"<tr>\s*<th scope=\"row\">(?:(?!</tr>).)*{service.game}.*?</tr>", page, re.DOTALL)
+def test_the_first_page_lists_games(alone: Service) -> None:
+    alone.put_board("points", periods=["all", "day"])
+    alone.put_board("goals")
+    alone.submit("ada", 5, "points")
+    alone.submit("bob", 5, "points")
+    page = Person(alone, "viewer").get("/")
+    row = re.search(rf"<tr>\s*<th scope=\"row\">(?:(?!</tr>).)*{alone.game}.*?</tr>", page, re.DOTALL)
     assert row is not None
-    assert words(row[0]).split() == [service.game, "2", "2", "2", "UTC"]
+    assert words(row[0]).split() == [alone.game, "2", "2", "2", "UTC"]

@@ -386,15 +386,15 @@ def test_a_check_up_that_takes_long(service: Service, monkeypatch: pytest.Monkey
     assert "There are no boards yet." in visitor.get("/operations/boards")
 
 
-def test_the_largest_boards(service: Service) -> None:
-    service.put_board("small")
-    service.submit("ada", 1, "small")
-    service.put_board("large", periods=["all", "day"])
-    service.bulk([{"board": "large", "player": f"p{number}", "score": number} for number in range(500)])
-    page = words(Person(service, "viewer").get("/operations/boards"))
-    costs = [cost for cost in operations._costs(service.services) if cost.board.game == service.game]
+def test_the_largest_boards(alone: Service) -> None:
+    alone.put_board("small")
+    alone.submit("ada", 1, "small")
+    alone.put_board("large", periods=["all", "day"])
+    alone.bulk([{"board": "large", "player": f"p{number}", "score": number} for number in range(500)])
+    page = words(Person(alone, "viewer").get("/operations/boards"))
+    costs = [cost for cost in operations._costs(alone.services) if cost.board.game == alone.game]
     assert [(cost.board.name, cost.entries, cost.periods) for cost in costs][:1] == [("large", 1000, 2)]
-    if not service.services.settings.in_memory:
+    if not alone.services.settings.in_memory:
         assert costs[0].size in page
         assert page.index("large") < page.index("small")
 
