@@ -194,6 +194,19 @@ def sentinel_url() -> Iterator[str]:
 _STORES = os.environ.get("LEADERBOARD_TEST_STORES", "valkey,memory").split(",")
 
 
+# Where the store itself is the matter, the quick run takes the memory store too; elsewhere only the long one does.
+_ON_BOTH = ("conformance", "live", "serving", "store")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if parameters is None or parameters.params.get("store_url") != "memory":
+            continue
+        if item.path.relative_to(Path(__file__).parent).parts[0] not in _ON_BOTH:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(scope="session", params=_STORES)
 def store_url(request: pytest.FixtureRequest) -> str:
     if request.param == "memory":

@@ -18,7 +18,7 @@ from leaderboard.boards.chunks import Item
 from leaderboard.errors import InvalidInput, LeaderboardError
 from leaderboard.fields import check_player
 
-EXAMPLES = int(os.environ.get("ITEMS_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("ITEMS_EXAMPLES", "400" if os.environ.get("CI") else "90"))
 MOST = 4
 Read = Callable[[bytes, int], Any]
 
