@@ -30,6 +30,8 @@ from scheduler import process
 from scheduler.schedule import Job
 import sys, time
 
+pytestmark = pytest.mark.long  # real processes and many combinations
+
 def work(services, now, run):
     print("begun", flush=True)
     for number in range(3000):

@@ -18,6 +18,8 @@ from leaderboard.config import Settings
 from tests.conftest import FakeClock, Service
 from tests.periods.running import FreeRun
 
+pytestmark = pytest.mark.long  # every writer against every moment
+
 DAY = "2031-03-07"
 AT = "2031-03-07T23:30:00Z"
 IN_GRACE = datetime(2031, 3, 8, 0, 9, 59, tzinfo=UTC)

@@ -22,6 +22,8 @@ from leaderboard.store.embedded import EmbeddedStore, borrow, running_url
 from leaderboard.store.folder import EmbeddedPaths, EmbeddedStoreError
 from leaderboard.store.folding import fold
 
+pytestmark = pytest.mark.long  # real processes and many combinations
+
 ROOT = Path(embedded.__file__).parents[2]
 
 
