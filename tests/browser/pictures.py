@@ -51,6 +51,8 @@ def _take(browser: Browser, site: Site, folder: Path, names: Sequence[str]) -> I
             page = (inside if name in SIGNED_IN else outside).new_page()
             answer = page.goto(PAGES[name])
             file = folder / f"{name}-{kind}.png"
+            if page.locator("[data-live-state]:visible").count():
+                page.get_by_text("Live", exact=True).wait_for()
             page.wait_for_timeout(300)  # until a stream has said what it has to say
             page.screenshot(path=file, full_page=True)
             page.close()
