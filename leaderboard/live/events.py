@@ -14,7 +14,7 @@ from leaderboard.times import format_time
 
 HEARTBEAT = b": \n\n"
 _EVENT_ID = re.compile(
-    r"(?P<rev>[\w-]{1,32})~(?P<period>[\w-]{1,20})~(?P<versions>\d{1,18}(?:\.\d{1,18}){0,63})"
+    r"(?P<rev>[\w-]{1,32})~(?P<history>\w{1,16})~(?P<period>[\w-]{1,20})~(?P<versions>\d{1,18}(?:\.\d{1,18}){0,63})"
     r"(?:~(?P<rank>\d{1,18})~(?P<key>[\d.einf+-]{0,32}))?",
     re.ASCII,
 )
@@ -22,9 +22,11 @@ _EVENT_ID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class EventId:
-    """What a listener has seen: of which definition and period, as of which versions, and where their player stood."""
+    """What a listener has seen: of which definition and period, as of which versions of which history, and where their
+    player stood."""
 
     rev: str
+    history: str
     period_id: str
     versions: Versions
     player: "Place | None" = None
@@ -43,11 +45,11 @@ class EventId:
                 place = Place(int(rank), float(found["key"]))
             except ValueError:
                 return None
-        return cls(found["rev"], found["period"], versions, place, rank is not None)
+        return cls(found["rev"], found["history"], found["period"], versions, place, rank is not None)
 
     def line(self) -> bytes:
         """The line of an event that tells it."""
-        text = f"{self.rev}~{self.period_id}~{'.'.join(map(str, self.versions))}"
+        text = f"{self.rev}~{self.history}~{self.period_id}~{'.'.join(map(str, self.versions))}"
         if self.knows_player:
             text += f"~{self.player.rank}~{self.player.key!r}" if self.player else "~0~"
         return f"id: {text}\n".encode()

@@ -1,7 +1,8 @@
 """What the store tells of a board that is followed: its top, and who moved since."""
 
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from leaderboard.boards.definition import Board
@@ -12,6 +13,7 @@ from leaderboard.store.scripts import Call
 from leaderboard.store.steps import Steps
 
 Versions = tuple[int, ...]  # of each part
+Entry = tuple[int, list[Move] | None]  # a version, and who moved then; None where that were too many
 
 _FOLLOWED = timedelta(minutes=2)  # for so long after the last look moves are noted: who comes back by then missed none
 _SCRIPT_MOST_ROWS = 2000
@@ -35,22 +37,32 @@ class Moment:
     """
 
     versions: Versions
+    history: str  # that the versions are of: those of another one say nothing
     total: int
     rows: list[Row]
     places: dict[str, Place]  # of those players who were asked for and have one
-    _entries: list[list[tuple[int, str]]]  # of each part: the version of an entry, and its moves
+    _entries: list[list[Entry]]  # of each part, the oldest first
+    _told: dict[Versions, list[Move] | None] = field(default_factory=dict)  # many who come back have seen the same
 
     def moves_since(self, versions: Versions) -> list[Move] | None:
         """Who moved since then; None where that is not known any more, or there is more to it than moves."""
+        if versions not in self._told:
+            self._told[versions] = self._moves_since(versions)
+        return self._told[versions]
+
+    def _moves_since(self, versions: Versions) -> list[Move] | None:
         found: list[Move] = []
         if len(versions) != len(self.versions):
             return None
         for since, now, entries in zip(versions, self.versions, self._entries, strict=True):
             later = [moves for version, moves in entries if version > since]
             # Each version that only moved players has an entry; a player who was removed, say, left none.
-            if len(later) != now - since or "many" in later:
+            if len(later) != now - since:
                 return None
-            found += net(move for moves in later for move in read_moves(moves))
+            known = [moves for moves in later if moves is not None]
+            if len(known) < len(later):
+                return None
+            found += net(move for moves in known for move in moves)
         return found
 
 
@@ -66,17 +78,23 @@ def look(board: Board, question: Question, now: datetime) -> Steps[Moment]:
     total = sum(answer[2] for answer in answers)
     places = _places(board, question.players, answers)
     if len(board.parts) > 1:
-        places = yield from _among_all(board, question.period_id, places)
+        places = yield from _among_all(board, question.period_id, places)  # a moment later
     return Moment(
         versions=tuple(int(answer[1]) for answer in answers),
+        history=f"{zlib.crc32(b'.'.join(answer[6] for answer in answers)):08x}",
         total=total,
         rows=rows[: question.rows],
         places=places,
-        _entries=[
-            [(int(entries[n]), entries[n + 1].decode()) for n in range(0, len(entries), 2)]
-            for entries in (answer[4] for answer in answers)
-        ],
+        _entries=[_entries(answer[4]) for answer in answers],
     )
+
+
+def _entries(told: Sequence[bytes]) -> list[Entry]:
+    found: list[Entry] = []
+    for n in range(len(told) - 2, -1, -2):
+        text = told[n + 1].decode()
+        found.append((int(told[n]), None if text == "many" else list(read_moves(text))))
+    return found
 
 
 def _call(part: Board, number: int, question: Question, now: datetime, board: Board) -> Call:
@@ -114,6 +132,9 @@ def _among_all(board: Board, period_id: str, places: dict[str, Place]) -> Steps[
     for player, place in places.items():
         asked += [2, repr(place.key), player]
     answers = yield [Call("ahead", [part.keys.meta, part.keys.standings(period_id)], asked) for part in board.parts]
+    for part, answer in zip(board.parts, answers, strict=True):
+        if answer[0] != part.rev.encode():
+            raise BoardsChanged(board.name)
     found = {}
     for n, (player, place) in enumerate(places.items()):
         below, before = (sum(answer[1 + 2 * n + which] for answer in answers) for which in (0, 1))

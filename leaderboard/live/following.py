@@ -1,17 +1,20 @@
 """A stream of events as an answer: written by the event loop where there is one, or by a thread of the server."""
 
 import asyncio
-import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 from leaderboard.live.hub import Hub
-from leaderboard.live.listeners import Listener, Subscription
+from leaderboard.live.listeners import Subscription
 from leaderboard.live.topics import Sources
 
 CONTENT_TYPE: Final = "text/event-stream"
 _SECONDS = 5.0  # in which a loop does what it is asked
+_TICK_SECONDS = 0.1  # in which it is noticed that it has ended
+_T = TypeVar("_T")
 HEADERS: Final = {
     "Content-Type": CONTENT_TYPE,
     "Cache-Control": "no-store",
@@ -25,9 +28,17 @@ class Following:
     def __init__(self, subscription: Subscription, events: Callable[[Subscription], Iterator[bytes]]) -> None:
         self.subscription = subscription
         self._events = events
+        self._begun: list[Any] = []
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._events(self.subscription)
+        begun = self._events(self.subscription)
+        self._begun.append(begun)
+        return begun
+
+    def close(self) -> None:
+        """For a server whose client is gone."""
+        for one in self._begun:
+            one.close()
 
 
 class Live:
@@ -53,28 +64,25 @@ class Live:
     def _events(self, subscription: Subscription) -> Iterator[bytes]:
         """What there is to tell, as it comes. Closing it ends it."""
         loop, hub = self._running()
-        waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        listener: list[Listener] = []
-
-        def wake() -> None:
-            if listener:
-                taken = listener[0].take()
-                if taken:
-                    waiting.put(taken)
-                if listener[0].is_over:
-                    waiting.put(b"")
-
-        def join() -> None:
-            listener.append(hub.join(subscription, wake))
-            wake()
-
-        _done(loop, join)
+        ready = threading.Event()
         try:
-            while piece := waiting.get():
-                yield piece
+            listener = _done(loop, lambda: hub.join(subscription, ready.set))
+        except _LoopEnded:
+            return
+        is_over = False
+        try:
+            while not is_over:
+                ready.wait()
+                ready.clear()
+                # Taken only now, so that who reads slowly has no more waiting than a listener may have.
+                piece, is_over = _done(loop, lambda: (listener.take(), listener.is_over))
+                if piece:
+                    yield piece
+        except _LoopEnded:
+            return
         finally:
-            if not loop.is_closed():
-                _done(loop, lambda: hub.leave(listener[0]))
+            with suppress(_LoopEnded):
+                _done(loop, lambda: hub.leave(listener))
 
     def close(self) -> None:
         """Ends all of them."""
@@ -100,15 +108,29 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _done(loop: asyncio.AbstractEventLoop, action: Callable[[], Any]) -> None:
-    """Does something in a loop, and waits for it."""
-    done = threading.Event()
+class _LoopEnded(Exception):
+    """Nothing is done there any more."""
+
+
+def _done(loop: asyncio.AbstractEventLoop, action: Callable[[], _T]) -> _T:
+    """What something comes to that is done in a loop. Raises what it raises, and _LoopEnded."""
+    done: Future[_T] = Future()
 
     def act() -> None:
         try:
-            action()
-        finally:
-            done.set()
+            done.set_result(action())
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits
+            done.set_exception(error)
 
-    loop.call_soon_threadsafe(act)
-    done.wait(_SECONDS)
+    try:
+        loop.call_soon_threadsafe(act)
+    except RuntimeError as error:
+        raise _LoopEnded from error
+    while True:
+        try:
+            return done.result(_TICK_SECONDS)
+        except TimeoutError as error:
+            if done.done():
+                raise
+            if loop.is_closed():
+                raise _LoopEnded from error

@@ -41,6 +41,7 @@ class Hub:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wakeups = Wakeups(sources.store, self._woken)
         self._rounds: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._is_ending = False
 
     def join(self, subscription: Subscription, wake: Callable[[], None]) -> Listener:
@@ -79,7 +80,7 @@ class Hub:
         """Ends everything."""
         self.end()
         self._wakeups.close()
-        tasks = [*self._tasks.values(), *([self._rounds] if self._rounds else [])]
+        tasks = [*self._tasks.values(), *(one for one in (self._rounds, self._asking) if one is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -122,10 +123,11 @@ class Hub:
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
             try:
-                await self._send_away()
                 self._beat()
             except Exception:  # noqa: BLE001 - the next one may go well
                 _log.exception("a round failed")
+            if self._asking is None or self._asking.done():  # which may take long, where a store is away
+                self._asking = self._loop.create_task(self._send_away())
 
     async def _send_away(self) -> None:
         """Ends those who may not listen any more; who cannot be asked about stays."""
@@ -165,4 +167,6 @@ def _lost(rights: dict[str, Callable[[], bool]]) -> list[str]:
             pass
         except LeaderboardError:
             found.append(who)
+        except Exception:  # noqa: BLE001 - that one stays, and all others are asked
+            _log.exception("nobody can tell who may listen", who=who.partition(" ")[0])
     return found

@@ -117,8 +117,11 @@ class Topic:
             except BoardsChanged:
                 find = self._sources.registry.fresh
                 continue
+            self._send_away(board)
             for (track, period, _), moment in zip(asked, found, strict=True):
                 self._told(track.bring(board, period, moment, loop.time()))
+                if track.joining:  # those who are to be told of everything
+                    self.wake()
             return
         raise BoardsChanged(self.name)
 
@@ -142,6 +145,12 @@ class Topic:
             if isinstance(one, Exception):
                 raise one
         return [one for one in found if isinstance(one, Moment)]
+
+    def _send_away(self, board: Board) -> None:
+        """Ends those who may not see what the board has become, before they are told of it."""
+        for listener in self.listeners:
+            if not listener.subscription.may_see(board):
+                listener.end(events.gone("not_allowed"))
 
     def _end(self, reason: str) -> None:
         for listener in self.listeners:

@@ -1,13 +1,13 @@
 """One period of a board and those who follow it: what each of them is told of a new moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from leaderboard.boards.definition import Board
 from leaderboard.boards.periods import Period
 from leaderboard.live import events
 from leaderboard.live.events import EventId
-from leaderboard.live.feed import Moment, Question
+from leaderboard.live.feed import Moment, Question, Versions
 from leaderboard.live.listeners import Listener
 from leaderboard.live.standings import Move, Place, Row, difference, passed, unwound
 
@@ -22,6 +22,9 @@ class Scene:
     board: Board
     period: Period
     moment: Moment
+    # Made once for all who are told the same: of a limit, the top, and what became of it since some versions.
+    _tops: dict[int, bytes] = field(default_factory=dict)
+    _missed: dict[tuple[Versions, int], list[bytes]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -41,13 +44,32 @@ class Scene:
         """Whether it is of this definition and period."""
         return (self.board.rev, self.period.id) == (board.rev, period.id)
 
+    def goes_on_from(self, before: "Scene") -> bool:
+        """Whether what it has can be told as changes of another."""
+        return before.is_of(self.board, self.period) and before.moment.history == self.moment.history
+
     def event_id(self) -> EventId:
         """What those know who were told of it."""
-        return EventId(self.board.rev, self.period.id, self.moment.versions)
+        return EventId(self.board.rev, self.moment.history, self.period.id, self.moment.versions)
 
     def event_id_with(self, place: Place | None) -> EventId:
         """The same for those who follow a player."""
-        return EventId(self.board.rev, self.period.id, self.moment.versions, place, knows_player=True)
+        return replace(self.event_id(), player=place, knows_player=True)
+
+    def snapshot(self, limit: int) -> bytes:
+        """The event that tells the top."""
+        if limit not in self._tops:
+            top = self.top(self.moment.rows, limit)
+            self._tops[limit] = events.snapshot(self.board, self.period, self.total, top)
+        return self._tops[limit]
+
+    def missed(self, versions: Versions, moves: Sequence[Move], limit: int) -> list[bytes]:
+        """The events that tell what became of the top since then; `moves` are all since."""
+        if (versions, limit) not in self._missed:
+            gained = sum((move.new is not None) - (move.old is not None) for move in moves)
+            rows = unwound(self.moment.rows, moves)
+            self._missed[versions, limit] = _changes(rows, self.moment.total - gained, limit, self)
+        return self._missed[versions, limit]
 
 
 class Track:
@@ -67,7 +89,9 @@ class Track:
     def join(self, listener: Listener, now: float) -> bool:
         """Takes one in; False where they have to wait for the next moment."""
         asked, scene = listener.subscription, self._scene
-        is_known = scene is not None and asked.player is None and asked.limit <= scene.rows
+        is_known = (
+            scene is not None and asked.player is None and asked.limit <= scene.rows and asked.may_see(scene.board)
+        )
         if scene is None or not is_known or asked.last not in (None, scene.event_id()):
             self.joining.add(listener)
             return False
@@ -84,7 +108,8 @@ class Track:
         self.joining.discard(listener)
 
     def rejoin(self, listener: Listener) -> None:
-        """Has one who read too slowly told of everything at the next moment."""
+        """Has one told of everything at the next moment: one who read too slowly, or of whom too little was asked."""
+        listener.has_lost = True
         self.listeners.discard(listener)
         self.joining.add(listener)
 
@@ -106,7 +131,9 @@ class Track:
     def bring(self, board: Board, period: Period, moment: Moment, now: float) -> int:
         """Tells everyone of a new moment; answers to how many there was something to tell."""
         before, self._scene = self._scene, Scene(board, period, moment)
-        if before is not None and before.is_of(board, period):
+        for listener in [one for one in self.listeners if one.subscription.limit > self._scene.rows]:
+            self.rejoin(listener)  # they joined when this was on its way, and few rows were all there were
+        if before is not None and self._scene.goes_on_from(before):
             told = self._tell_changes(before, self._scene, now)
         else:
             told = sum(_tell_all(listener, self._scene, now) for listener in self.listeners)
@@ -170,20 +197,20 @@ def _tell_of_player(
     board, moment = scene.board, scene.moment
     before, after = listener.place, moment.places.get(player)
     more = []
-    if before is not None and after is not None:
-        found = passed(player, before, after, moves or [], board.ties, _MOST_PASSED)
-        if found.count or (after.rank > before.rank and after.key == before.key):
-            more.append(events.overtaken(board, player, before, after, found))
     if before != after or listener.knows is None:
         more.append(events.standing(board, player, after, scene.total))
+    if before is not None and after is not None:
+        found = passed(player, before, after, moves or [], board.ties, _MOST_PASSED)
+        # Where the moves are known and nobody went past, a rank is another because of how equal scores are counted.
+        if found.count or (moves is None and after.rank > before.rank and after.key == before.key):
+            more.append(events.overtaken(board, player, before, after, found))  # last, see `Listener.tell`
     listener.place = after
     return _tell(listener, bodies + more, scene.event_id_with(after), now)
 
 
 def _tell_all(listener: Listener, scene: Scene, now: float) -> bool:
     """Sends the top as it is."""
-    asked, moment = listener.subscription, scene.moment
-    body = events.snapshot(scene.board, scene.period, scene.total, scene.top(moment.rows, asked.limit))
+    asked, body = listener.subscription, scene.snapshot(listener.subscription.limit)
     listener.knows = listener.place = None
     if asked.player is None:
         return _tell(listener, [body], scene.event_id(), now)
@@ -194,12 +221,11 @@ def _welcome(listener: Listener, scene: Scene, now: float) -> bool:
     """Tells one who joins what they missed, or all there is."""
     asked, moment = listener.subscription, scene.moment
     last = _seen(listener, scene.board, scene.period)
-    moves = None if last is None else moment.moves_since(last.versions)
+    moves = None if last is None or last.history != moment.history else moment.moves_since(last.versions)
     if last is None or moves is None or len(moves) > _MOST_MOVES:
         return _tell_all(listener, scene, now)
     listener.knows, listener.place = last, last.player
-    gained = sum((move.new is not None) - (move.old is not None) for move in moves)
-    bodies = _changes(unwound(moment.rows, moves), moment.total - gained, asked.limit, scene)
+    bodies = scene.missed(last.versions, moves, asked.limit)
     if asked.player is None:
         return _tell(listener, bodies, scene.event_id(), now)
     return _tell_of_player(listener, asked.player, bodies, scene, moves, now)

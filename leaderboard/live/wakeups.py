@@ -58,6 +58,9 @@ class Wakeups:
                 self._listen()
             except (RedisError, RedisClusterException, OSError) as error:
                 _log.warning("not woken by the store", cause=repr(error))
+            except Exception:  # noqa: BLE001 - else nobody here would ever be woken again
+                if not self._is_closed.is_set():
+                    _log.exception("not woken by the store")
             self._heard = frozenset()
             self._is_closed.wait(_PAUSE_SECONDS)
 

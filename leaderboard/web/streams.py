@@ -9,7 +9,7 @@ from leaderboard.boards.definition import Board
 from leaderboard.errors import InvalidInput, NotFound, UnknownBoard
 from leaderboard.live.events import EventId
 from leaderboard.live.following import HEADERS
-from leaderboard.live.listeners import Subscription
+from leaderboard.live.listeners import Subscription, anybody
 from leaderboard.web import guard, sessions
 from leaderboard.web.choosing import asked_player, period_name, require_public, whole
 from leaderboard.web.rendering import services
@@ -48,10 +48,16 @@ def of_public_board(game: str, name: str) -> Response:
             raise NotFound("There is no public board at this address.", code="unknown_board") from error
         return board
 
-    return _stream(public_board(), f"public {game}:{name}", lambda: bool(public_board()))
+    return _stream(public_board(), f"public {game}:{name}", lambda: bool(public_board()), _is_public)
 
 
-def _stream(board: Board, who: str, is_allowed: Callable[[], bool]) -> Response:
+def _is_public(board: Board) -> bool:
+    return bool(board.definition["public"])
+
+
+def _stream(
+    board: Board, who: str, is_allowed: Callable[[], bool], may_see: Callable[[Board], bool] = anybody
+) -> Response:
     """Raises InvalidInput."""
     fixed = [name for name in ("id", "ago", "window") if request.args.get(name)]
     if fixed:
@@ -65,6 +71,7 @@ def _stream(board: Board, who: str, is_allowed: Callable[[], bool]) -> Response:
         last=EventId.parse(request.headers.get("Last-Event-ID")),
         who=who,
         is_allowed=is_allowed,
+        may_see=may_see,
     )
     following: Any = services().live.follow(subscription)
     return Response(following, headers=dict(HEADERS), direct_passthrough=True)

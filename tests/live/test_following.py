@@ -157,7 +157,7 @@ def test_who_comes_back_is_told_what_they_missed_and_no_more(service: Service) -
     follower.connect(there.track, "all")
     there.look()
     there.check(follower)
-    assert follower.screen.seen[seen:] == ["change", "overtaken", "standing"]
+    assert follower.screen.seen[seen:] == ["change", "standing", "overtaken"]
     (told,) = follower.screen.overtaken
     assert (told["previous_rank"], told["rank"], told["count"]) == (5, 7, 2)
     assert [one["player"] for one in told["by"]] == ["new", "p7"]

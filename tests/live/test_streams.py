@@ -82,7 +82,7 @@ def test_who_is_cut_off_goes_on_with_another_process(service: Service) -> None:
     with tapped(service, "flask", f"{STREAM}?player=b", screen) as tap:
         tap.until_score("a", 9)
         tap.until(lambda: screen.overtaken)
-    assert screen.seen == ["snapshot", "standing", "change", "overtaken", "standing"]
+    assert screen.seen == ["snapshot", "standing", "change", "standing", "overtaken"]
     assert [one["player"] for one in screen.overtaken[0]["by"]] == ["a", "c"]
     assert screen.entries == service.get("/boards/b/top")["entries"]
 
