@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import NamedTuple
-
-NONE = ("none", "many")  # what stands in the place of moves: nobody moved there, or more than are noted
 
 
 class Row(NamedTuple):
@@ -100,18 +99,15 @@ def difference(before: Sequence[Row], after: Sequence[Row], ties: str) -> Differ
 
 def passed(player: str, before: Place, after: Place, moves: Iterable[Move], ties: str, most: int) -> Passed:
     """Who was not ahead of a player, and is now, by moves of their own; the best `most` of them."""
-    was, now = _mark(before.key, player, ties), _mark(after.key, player, ties)
+    # Asked for each of maybe a thousand players, about as many moves. Among equals nobody is ahead, but where ranks are
+    # unique.
+    is_unique, was, now = ties == "unique", before.key, after.key
     by = [
-        Row(move.new, move.player)
-        for move in moves
-        if move.player != player
-        and move.new is not None
-        and _mark(move.new, move.player, ties) < now
-        and (move.old is None or not _mark(move.old, move.player, ties) < was)
+        (new, mover)
+        for mover, old, new in moves
+        if new is not None
+        and (new < now or (is_unique and new == now and mover < player))
+        and (old is None or old > was or (old == was and (not is_unique or mover > player)))
+        and mover != player
     ]
-    return Passed(sorted(by)[:most], len(by))
-
-
-def _mark(key: float, player: str, ties: str) -> tuple[float, str]:
-    """What is compared to tell who is ahead: among equals nobody is, but where ranks are unique."""
-    return (key, player) if ties == "unique" else (key, "")
+    return Passed([Row(*row) for row in nsmallest(most, by)], len(by))

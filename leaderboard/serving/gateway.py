@@ -72,19 +72,24 @@ class Gateway:
         """Receives a request and answers it. Raises Overloaded, TooSlow."""
         first = await receive()  # mostly it is all of the body, and there already
         if not first.get("more_body"):
-            await self._answer(scope, receive, send, first)
-            return
-        first = await self._intake.rest(first, receive)
-        try:
-            await self._answer(scope, hurried(receive), send, first)
-        finally:
-            self._intake.release(first)
+            followed = await self._answer(scope, receive, send, first)
+        else:
+            first = await self._intake.rest(first, receive)
+            try:
+                followed = await self._answer(scope, hurried(receive), send, first)
+            finally:
+                self._intake.release(first)
+        if followed is not None:
+            await self._follow(followed, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message) -> None:
-        """Answers a request whose body is in `first`, as far as it may be. Raises Overloaded."""
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message) -> Subscription | None:
+        """Answers a request whose body is in `first`, as far as it may be; what is to be followed, if it asks for that.
+
+        Raises Overloaded.
+        """
         if self.is_ending and scope["raw_path"] == b"/readyz":
             await _refuse(NotReady(), scope, send)
-            return
+            return None
         body = None if first.get("more_body") else first.get("body")
         taken = self.lane.take(scope, body)
         if isinstance(taken, UnknownKey):
@@ -97,18 +102,15 @@ class Gateway:
             if reply is not None:
                 self.lane.answered += 1
                 await _send_reply(taken.hot, reply, scope[SEEN], send)
-                return
+                return None
             if taken.hot.standing is not None:
                 scope[PASSED] = taken.hot.standing
         self._long += 1
         send = _noting(scope[SEEN], send)
         if is_probe(scope):
-            await self._bridge(scope, receive, send, first)
-            return
+            return await self._bridge(scope, receive, send, first)
         await self._turns.take()
-        followed = await self._bridge(scope, receive, send, first, self._turns.give_back)
-        if followed is not None:
-            await self._follow(followed, receive, send)
+        return await self._bridge(scope, receive, send, first, self._turns.give_back)
 
     async def _follow(self, subscription: Subscription, receive: Receive, send: Send) -> None:
         """Sends events until the client or the board is gone."""

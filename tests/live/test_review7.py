@@ -622,9 +622,7 @@ def test_wakeups_outlive_what_nobody_thought_of(service: Service, monkeypatch: p
     made._thread.join(SECONDS)
 
 
-# In serving/gateway.py, which is not this review's to mend: the receive of a body in pieces is in a hurry (intake.py),
-# so a stream that was asked for with one ends after two seconds, and holds the body until then.
-@pytest.mark.xfail(strict=True, reason="serving/gateway.py: hurried() cuts streams of requests with a body in pieces")
+# The receive of a body in pieces is in a hurry (serving/intake.py); a stream that was asked for with one is not.
 def test_a_stream_that_is_asked_for_with_a_body_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_REST_SECONDS", 0.2)
     service.put_board()

@@ -19,17 +19,21 @@ local function moves_of(entry)
   return found, bytes
 end
 
--- Whoever comes from long ago, or says so, must not make this long: then the oldest are missing.
-local function moves_since(version)
-  local moves, bytes, last, some = {}, 0, '+', nil
-  repeat
-    some = redis.call('XREVRANGE', KEYS[4], last, '(' .. version .. '-0', 'COUNT', AT_ONCE)
-    for _, entry in ipairs(some) do
-      local found, size = moves_of(entry)
-      moves[#moves + 1], moves[#moves + 2] = string.match(entry[1], '^%d+'), found
-      bytes, last = bytes + size, '(' .. entry[1]
+-- From the newest on, for as long as each version has an entry and there is not too much: what is missing then is the
+-- oldest, so that who comes from long ago, or says so, takes nothing from the others.
+local function moves_since(since, version)
+  local moves, bytes, high = {}, 0, version
+  local floor, is_whole = math.max(since, version - MOST_ENTRIES), true
+  while is_whole and high > floor and bytes <= MOST_BYTES do
+    local low = math.max(floor, high - AT_ONCE)
+    local some = redis.call('XRANGE', KEYS[4], string.format('(%.0f-0', low), string.format('%.0f-0', high))
+    for n = #some, 1, -1 do
+      local found, size = moves_of(some[n])
+      moves[#moves + 1], moves[#moves + 2] = string.match(some[n][1], '^%d+'), found
+      bytes = bytes + size
     end
-  until #some < AT_ONCE or #moves >= 2 * MOST_ENTRIES or bytes > MOST_BYTES
+    high, is_whole = low, #some == high - low
+  end
   return moves
 end
 
@@ -45,7 +49,7 @@ if not meta[1] then return {'', '0', 0, {}, {}, {}, ''} end
 redis.call('HSET', KEYS[1], 'followed', ARGV[1], 'waiting', '1')
 local rows = redis.call('ZRANGE', KEYS[2], 0, tonumber(ARGV[3]) - 1, 'WITHSCORES')
 local moves = {}
-if ARGV[4] ~= '' and ARGV[4] ~= meta[2] then moves = moves_since(ARGV[4]) end
+if ARGV[4] ~= '' then moves = moves_since(tonumber(ARGV[4]), tonumber(meta[2])) end
 local standings = {}
 for n = 6, #ARGV do
   local key = redis.call('ZSCORE', KEYS[2], ARGV[n])
