@@ -19,6 +19,8 @@ from leaderboard.archive.database import Database
 from leaderboard.archive.job_runs import JobRun, JobRuns
 from tests.e2e.processes import end, serving
 
+pytestmark = pytest.mark.long  # real processes and many combinations
+
 SECONDS = 15
 ALONE = """
 from collections.abc import Mapping
@@ -29,8 +31,6 @@ from leaderboard.config import Settings
 from scheduler import process
 from scheduler.schedule import Job
 import sys, time
-
-pytestmark = pytest.mark.long  # real processes and many combinations
 
 def work(services, now, run):
     print("begun", flush=True)
