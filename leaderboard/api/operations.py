@@ -104,6 +104,10 @@ class Operation:
     files: tuple[str, ...] = ()  # media types that it answers besides JSON, where they are asked for
     server_only: bool = False
     refusals: tuple[int, ...] = ()
+    route: str = field(init=False, default="")  # the path as metrics and traces name it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "route", "/v1" + self.path)
 
     @property
     def may_repeat(self) -> bool:
@@ -119,11 +123,6 @@ class Operation:
     def is_limited(self) -> bool:
         """Whether a limit may refuse it."""
         return self.is_read or (self.method == "POST" and self.path.endswith("/scores"))
-
-    @property
-    def route(self) -> str:
-        """The path as metrics and traces name it."""
-        return "/v1" + self.path
 
     @property
     def rule(self) -> str:

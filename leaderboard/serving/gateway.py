@@ -59,7 +59,13 @@ class Gateway:
         if tracing.is_on():
             tracing.begin_request(seen, scope["headers"])
         try:
-            await self._take_up(scope, receive, send)
+            first = await receive()  # mostly it is all of the body, and there already
+            if not first.get("more_body"):
+                followed = await self._answer(scope, receive, send, first)
+            else:
+                followed = await self._answer_longer(scope, receive, send, first)
+            if followed is not None:
+                await self._follow(followed, receive, send)
         except (Overloaded, TooSlow) as error:
             self._refusals[error.code] += 1
             await _refuse(error, scope, send)
@@ -68,19 +74,13 @@ class Gateway:
             if seen.span is not None:
                 tracing.end_request(seen)
 
-    async def _take_up(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Receives a request and answers it. Raises Overloaded, TooSlow."""
-        first = await receive()  # mostly it is all of the body, and there already
-        if not first.get("more_body"):
-            followed = await self._answer(scope, receive, send, first)
-        else:
-            first = await self._intake.rest(first, receive)
-            try:
-                followed = await self._answer(scope, hurried(receive), send, first)
-            finally:
-                self._intake.release(first)
-        if followed is not None:
-            await self._follow(followed, receive, send)
+    async def _answer_longer(self, scope: Scope, receive: Receive, send: Send, first: Message) -> Subscription | None:
+        """The same of a request whose body comes in pieces. Raises TooSlow besides."""
+        first = await self._intake.rest(first, receive)
+        try:
+            return await self._answer(scope, hurried(receive), send, first)
+        finally:
+            self._intake.release(first)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, first: Message) -> Subscription | None:
         """Answers a request whose body is in `first`, as far as it may be; what is to be followed, if it asks for that.
@@ -206,7 +206,9 @@ async def _send_reply(hot: Hot, reply: Reply, seen: Seen, send: Send) -> None:
     headers += [(b"x-request-id", hot.request_id.encode()), _NOSNIFF]
     if reply.status != 304:
         headers.append((b"content-length", b"%d" % len(reply.body)))
-    seen.route, seen.status, seen.game = hot.operation.route, reply.status, hot.call.game
+    seen.route, seen.status = hot.operation.route, reply.status
+    if seen.span is not None:
+        seen.game = hot.call.game
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
