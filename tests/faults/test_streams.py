@@ -133,3 +133,19 @@ def test_streams_do_not_keep_the_service_from_ending(rig: Rig) -> None:
         rig.serving.process.send_signal(signal.SIGTERM)
         rig.serving.process.wait(_SECONDS)
         assert time.monotonic() - began < 8  # far from the 15 s that a request in progress would have
+
+
+def test_a_store_that_is_full_is_followed_all_the_same(rig: Rig) -> None:
+    client = rig.client
+    _race(client)
+    with rig.store.client() as store:
+        store.config_set("maxmemory", 1024)
+        try:
+            assert client.ask("POST", "/v1/boards/race/scores", {"player": "bob", "score": 1}).status == 503
+            with Browser(client) as browser:
+                wait_for(lambda: browser.screen.standing is not None, _SECONDS, "the stream")
+                store.config_set("maxmemory", 0)
+                client.eventually("POST", "/v1/boards/race/scores", {"player": "bob", "score": 1})
+                wait_for(lambda: "bob" in browser.screen.rows, _SECONDS, "the change to be seen")
+        finally:
+            store.config_set("maxmemory", 0)

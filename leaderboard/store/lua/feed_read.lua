@@ -46,7 +46,7 @@ end
 
 local meta = redis.call('HMGET', KEYS[1], 'rev', 'version')
 if not meta[1] then return {'', '0', 0, {}, {}, {}, ''} end
-redis.call('HSET', KEYS[1], 'followed', ARGV[1], 'waiting', '1')
+redis.pcall('HSET', KEYS[1], 'followed', ARGV[1], 'waiting', '1') -- a store that is full can be read all the same
 local rows = redis.call('ZRANGE', KEYS[2], 0, tonumber(ARGV[3]) - 1, 'WITHSCORES')
 local moves = {}
 if ARGV[4] ~= '' then moves = moves_since(tonumber(ARGV[4]), tonumber(meta[2])) end
