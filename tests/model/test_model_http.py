@@ -18,7 +18,7 @@ from .strategies import plays
 from .wire import Caller, Service, board_path, check_error, exact
 
 START = datetime(2031, 6, 4, 12, 0, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "40" if os.environ.get("CI") else "5"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30" if os.environ.get("CI") else "5"))
 SHRINK_SECONDS = float(os.environ.get("MODEL_SHRINK_SECONDS", "60"))
 
 SUBSCORE = {"order": "asc", "min": 0, "max": 9}

@@ -40,7 +40,7 @@ def test_a_year(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) ->
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [0, 3019, *range(100, 130)])
+@pytest.mark.parametrize("seed", [0, 3019, *range(100, 120)])
 def test_many_years(service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     live(service, seed, monkeypatch)
 

@@ -99,14 +99,17 @@ def test_servers_end_with_a_starter_that_is_killed() -> None:
 @pytest.mark.long
 class TestSentinels:
     def test_a_killed_primary_is_followed_by_its_replica(self, sentinels: Sentinels) -> None:
-        before = sentinels.primary()
-        before.client.set("a", 1)
-        assert before.client.wait(1, 5000) == 1
-        before.kill()
-        after = sentinels.await_primary(other_than=before)
-        assert after.client.get("a") == "1"
-        after.client.set("b", 2)
-        sentinels.heal()
+        for _ in range(3):
+            before = sentinels.primary()
+            before.client.set("a", 1)
+            assert before.client.wait(1, 5000) == 1
+            before.kill()
+            after = sentinels.await_primary(other_than=before)
+            assert after.client.get("a") == "1"
+            after.client.set("b", 2)
+            sentinels.heal()
+            if sentinels.primary() is after:  # where the machine stands still for a second, they fail over once more
+                break
         assert before in sentinels.replicas()
         assert after.client.wait(1, 5000) == 1
         assert before.client.get("b") == "2"
