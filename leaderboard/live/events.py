@@ -12,7 +12,6 @@ from leaderboard.live.feed import Versions
 from leaderboard.live.standings import Difference, Passed, Place, Row, ranks_of
 from leaderboard.times import format_time
 
-HEARTBEAT = b": \n\n"
 _EVENT_ID = re.compile(
     r"(?P<rev>[\w-]{1,32})~(?P<history>\w{1,16})~(?P<period>[\w-]{1,20})~(?P<versions>\d{1,18}(?:\.\d{1,18}){0,63})"
     r"(?:~(?P<rank>\d{1,18})~(?P<key>[\d.einf+-]{0,32}))?",

@@ -16,7 +16,6 @@ Versions = tuple[int, ...]  # of each part
 Entry = tuple[int, list[Move] | None]  # a version, and who moved then; None where that were too many
 
 _FOLLOWED = timedelta(minutes=2)  # for so long after the last look moves are noted: who comes back by then missed none
-_SCRIPT_MOST_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +102,10 @@ def _call(part: Board, number: int, question: Question, now: datetime, board: Bo
     until = int((now + _FOLLOWED).timestamp() * 1000)
     since = "" if question.since is None or number >= len(question.since) else question.since[number]
     mine = [player for player in question.players if part_of(player, len(board.parts)) == number]
-    rows = min(question.rows, _SCRIPT_MOST_ROWS)
     return Call(
         "feed_read",
         [keys.meta, standings, dense, keys.feed],
-        [until, part.ties, rows, since, question.period_id, *mine],
+        [until, part.ties, question.rows, since, question.period_id, *mine],
     )
 
 

@@ -25,7 +25,6 @@ class Figures:
     """Since the process began."""
 
     joined: int = 0
-    resumed: int = 0  # of those, who had listened before
     told: int = 0  # listeners that were sent something, each time
     listeners: int = 0  # now
 
@@ -48,7 +47,6 @@ class Hub:
         """Begins to tell somebody. To be called in the loop, as all here."""
         listener = Listener(subscription, wake)
         self.figures.joined += 1
-        self.figures.resumed += subscription.last is not None
         self.figures.listeners += 1
         now = self._loop.time()
         listener.put([events.retry(random.randint(*_RETRY_MS))], now)  # noqa: S311
