@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from leaderboard.errors import BoardsChanged
-from leaderboard.live import hub, topics, tracks, wakeups
+from leaderboard.live import topics, tracks, wakeups
 from leaderboard.live.feed import Question, look
 from leaderboard.live.following import Live
 from leaderboard.live.hub import Hub
@@ -35,18 +35,6 @@ STREAM = "/boards/b/stream"
 def subscription(service: Service, **more: Any) -> Subscription:
     asked = Subscription(service.game, "b", "all", 10, None, None, "somebody", lambda: True)
     return replace(asked, **more)
-
-
-@pytest.fixture
-def quick_rounds(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hubs that ask and beat often, from their beginning."""
-    monkeypatch.setattr(hub, "_ROUND_SECONDS", 0.05)
-    monkeypatch.setattr(hub, "_HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(topics, "_LOOK_SECONDS", 0.05)
-    front = service.app.extensions.pop("test_front", None)
-    if front is not None:
-        front.close()
-    service.services.live.close()
 
 
 # Rows.
